@@ -1,0 +1,46 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+help: ## List what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(VENV)/.run: requirements-embedded.txt
+	@$(PYTHON) -c 'import sys; sys.exit("BalanceCloud needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what BalanceCloud needs into $(VENV) ..." >&2
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-embedded.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.dev ## Make the virtual environment with everything for development
+
+run: $(VENV)/.run ## Start BalanceCloud here: PORT, DATA_DIR, DEMO=0, DATABASE_URL, REDIS_URL
+	@exec $(BIN)/python -m balancecloud.cli up
+
+check: $(VENV)/.dev ## Format, lint, types, and which way imports point
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(VENV)/.dev ## All tests but the long ones
+	$(BIN)/python -m pytest -m "not long and not live"
+
+test-long: $(VENV)/.dev ## Memory with a 2 GB file, and what else takes minutes
+	$(BIN)/python -m pytest -m long --timeout 3600
+
+bench: $(VENV)/.dev ## Measure, as ratios in one run
+	$(BIN)/python -m bench
+
+deps: $(VENV)/.dev ## Pin the requirements anew from pyproject.toml
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.txt pyproject.toml
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded -o requirements-embedded.txt pyproject.toml
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded --extra dev -o requirements-dev.txt pyproject.toml
+
+.PHONY: help setup run check test test-long bench deps

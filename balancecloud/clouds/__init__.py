@@ -1,0 +1,3 @@
+"""One file per provider behind one port.
+
+Knows no files, users, keys or rows."""

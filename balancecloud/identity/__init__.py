@@ -1,0 +1,3 @@
+"""Who people are: users, passwords, sessions, tokens, audit.
+
+Knows nothing of files."""

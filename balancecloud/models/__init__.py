@@ -1,0 +1,3 @@
+"""Tables: columns, states and constraints.
+
+No queries, no rules."""

@@ -1,0 +1,3 @@
+"""Speaks HTTP: pages and /api.
+
+It parses, calls one function of library or identity, renders; it decides nothing."""
