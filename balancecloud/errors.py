@@ -43,7 +43,7 @@ class ConfigError(BalanceCloudError):
 
 
 class IntegrityError(BalanceCloudError):
-    """Stored bytes are not the bytes that were stored. `cause` goes to the log, never to a caller."""
+    """Stored bytes are not what was stored. `cause` goes to the log, never to a caller."""
 
     code = "integrity_error"
     status = 502
@@ -131,7 +131,9 @@ class BadCsrf(Refused):
 
     code = "csrf_failed"
     status = 403
-    sentence = "This page was open too long or the request came from elsewhere. Reload and try again."
+    sentence = (
+        "This page was open too long or the request came from elsewhere. Reload and try again."
+    )
 
 
 class RegistrationClosed(Refused):
@@ -223,7 +225,9 @@ class OverQuota(Refused):
 
     code = "over_quota"
     status = 413
-    sentence = "There is not enough room left in your drive for this. Delete something and try again."
+    sentence = (
+        "There is not enough room left in your drive for this. Delete something and try again."
+    )
 
 
 class TooLarge(Refused):
@@ -275,7 +279,9 @@ class NoSpoolSpace(Refused):
 
     code = "no_spool_space"
     status = 507
-    sentence = "This server has no room to receive files just now. What is stored is safe; try later."
+    sentence = (
+        "This server has no room to receive files just now. What is stored is safe; try later."
+    )
 
 
 class NotReady(Refused):

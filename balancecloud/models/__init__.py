@@ -1,3 +1,4 @@
 """Tables: columns, states and constraints.
 
-No queries, no rules."""
+No queries, no rules.
+"""
