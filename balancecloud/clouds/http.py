@@ -1,0 +1,450 @@
+"""One safe HTTP client for the providers.
+
+HTTP/1.1 on kept connections. Every request has a deadline, every answer a bound; a redirect is
+handed back, never followed; a bearer token goes to configured addresses only; a host is one we were
+configured with, or a public https host on the provider's list. URLs are never logged: some of them
+are secrets.
+"""
+
+import functools
+import http.client
+import io
+import ipaddress
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import requests.certs
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, NewConnectionError
+
+from balancecloud.clock import Clock
+from balancecloud.errors import BadReply, ConfigError, Unreachable
+
+Bytes = bytes | bytearray | memoryview
+
+# Of the form that Microsoft gives priority to on work accounts.
+USER_AGENT = "ISV|BalanceCloud|BalanceCloud/1.0"
+ERROR_BODY_BYTES = 64 << 10
+DOCUMENT_BYTES = 4 << 20  # a page of 1000 files with the fields we ask for is under 1 MiB
+SLICE_BYTES = 64 << 10
+IDLE_CONNECTIONS = 8  # kept per origin
+LONGEST_RETRY_AFTER = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long a request may take: 60 s and what its bytes need at the slowest rate we accept."""
+
+    connect_seconds: float = 10.0
+    idle_seconds: float = 30.0
+    base_seconds: float = 60.0
+    slowest_bytes_per_second: float = 64 * 1024.0
+
+    def total(self, length: int) -> float:
+        """Return the seconds a request that moves `length` bytes may take in all."""
+        return self.base_seconds + length / self.slowest_bytes_per_second
+
+
+class Origin(NamedTuple):
+    """Scheme, host and port of a URL."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+def origin_of(url: str) -> Origin:
+    """Return where the URL points; BadReply when it has no usable host or names a user."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        host = (parts.hostname or "").rstrip(".")
+        if not host or parts.username is not None or parts.password is not None:
+            raise BadReply
+        return Origin(parts.scheme, host, port)
+    except (ValueError, KeyError):
+        raise BadReply from None
+
+
+@dataclass(frozen=True, slots=True)
+class HostRules:
+    """Where a client may go: the configured origins, and public https hosts below the suffixes."""
+
+    bases: frozenset[Origin]
+    suffixes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, bases: Iterable[str], suffixes: tuple[str, ...]) -> "HostRules":
+        """Return the rules for these base URLs; only they may get a bearer token."""
+        try:
+            return cls(frozenset(origin_of(base) for base in bases), suffixes)
+        except BadReply:
+            raise ConfigError("The address of a provider is not a usable URL.") from None
+
+    def is_base(self, origin: Origin) -> bool:
+        """Say whether we were configured with this origin."""
+        return origin in self.bases
+
+    def check(self, origin: Origin) -> None:
+        """Refuse any other place."""
+        if self.is_base(origin):
+            return
+        listed = any(
+            origin.host == suffix or origin.host.endswith("." + suffix) for suffix in self.suffixes
+        )
+        if origin.scheme != "https" or origin.port != 443 or not listed:
+            raise BadReply("The cloud account pointed to a place that is not its own.")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked. The parts are sent one after another, without being copied together."""
+
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    parts: Sequence[Bytes] = field(default=(), repr=False)
+    bearer: str | None = field(default=None, repr=False)
+    largest_answer: int = DOCUMENT_BYTES
+
+    @property
+    def length(self) -> int:
+        """Bytes of the body."""
+        return sum(len(part) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `headers` have lower-case names; of an error only 64 KiB are kept."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    retry_after_seconds: float | None
+
+    @property
+    def is_success(self) -> bool:
+        """Say whether it is a 2xx."""
+        return 200 <= self.status < 300
+
+
+class Deadline:
+    """A moment on the monotonic clock by which a request must have ended."""
+
+    def __init__(self, clock: Clock, total_seconds: float, idle_seconds: float) -> None:
+        self._clock = clock
+        self._end = clock.monotonic() + total_seconds
+        self._idle = idle_seconds
+
+    def patience(self) -> float:
+        """Return how long to wait for the next bytes; TimeoutError when the time is over."""
+        left = self._end - self._clock.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request took too long")
+        return min(left, self._idle)
+
+
+class HttpClient:
+    """Sends requests to one provider. Thread-safe; survives a fork; `close` drops connections."""
+
+    def __init__(
+        self,
+        rules: HostRules,
+        clock: Clock,
+        deadlines: Deadlines | None = None,
+        ca_file: str | None = None,
+    ) -> None:
+        self._rules = rules
+        self._clock = clock
+        self._deadlines = deadlines or Deadlines()
+        self._ca_file = ca_file
+        self._context: ssl.SSLContext | None = None
+        self._lock = threading.Lock()
+        self._idle: dict[Origin, list[_Wire]] = {}
+        self._pid = os.getpid()
+
+    def send(self, request: Request) -> Answer:
+        """Send and return the answer, whatever its status; `Unreachable` or `BadReply` if none."""
+        origin = origin_of(request.url)
+        self._rules.check(origin)
+        headers = self._headers(request, origin)
+        deadline = Deadline(
+            self._clock,
+            self._deadlines.total(request.length + request.largest_answer),
+            self._deadlines.idle_seconds,
+        )
+        wire = self._take(origin)
+        try:
+            answer = self._exchange(wire, request, headers, deadline)
+        except (OSError, HTTPError, http.client.IncompleteRead):
+            wire.close()
+            raise Unreachable from None  # messages may hold the URL
+        except (http.client.HTTPException, ValueError):
+            wire.close()
+            raise BadReply from None
+        except BaseException:
+            wire.close()
+            raise
+        self._give_back(origin, wire)
+        return answer
+
+    def close(self) -> None:
+        """Drop every kept connection."""
+        with self._lock:
+            idle, self._idle = self._idle, {}
+        for wires in idle.values():
+            for wire in wires:
+                wire.close()
+
+    def _headers(self, request: Request, origin: Origin) -> dict[str, str]:
+        headers = {
+            "User-Agent": USER_AGENT,
+            "Accept-Encoding": "identity",
+            "Content-Length": str(request.length),
+            **request.headers,
+        }
+        if request.method in {"GET", "DELETE", "HEAD"} and not request.length:
+            del headers["Content-Length"]
+        if request.bearer is not None and self._rules.is_base(origin):
+            headers["Authorization"] = f"Bearer {request.bearer}"
+        return headers
+
+    def _exchange(
+        self, wire: "_Wire", request: Request, headers: Mapping[str, str], deadline: Deadline
+    ) -> Answer:
+        wire.begin(deadline)
+        parts = urlsplit(request.url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        try:
+            wire.connection.request(
+                request.method, target, body=_slices(request.parts, deadline), headers=headers
+            )
+        except (BrokenPipeError, ConnectionResetError):
+            # The server may have answered and closed before it read the whole body.
+            if wire.connection.sock is None:
+                raise
+        response = wire.response()
+        body = self._read(response, request, deadline)
+        if not response.isclosed():
+            wire.close()  # the rest of a long error body is not waited for
+        return Answer(
+            status=response.status,
+            headers={name.lower(): value for name, value in response.getheaders()},
+            body=body,
+            retry_after_seconds=_retry_after(response.getheader("Retry-After"), self._clock.now()),
+        )
+
+    def _read(
+        self, response: http.client.HTTPResponse, request: Request, deadline: Deadline
+    ) -> bytes:
+        """Read the body, of an error at most 64 KiB; a longer success than asked is refused."""
+        is_success = response.status < 300
+        limit = request.largest_answer if is_success else ERROR_BODY_BYTES
+        pieces: list[bytes] = []
+        read = 0
+        while read <= limit:
+            deadline.patience()
+            piece = response.read1(min(SLICE_BYTES, limit + 1 - read))
+            if not piece:
+                break
+            pieces.append(piece)
+            read += len(piece)
+        if response.length and read <= limit:
+            raise http.client.IncompleteRead(b"")
+        if response.length == 0:
+            response.close()  # Python 3.11 leaves it open after the last byte
+        if read > limit and is_success:
+            raise BadReply
+        return b"".join(pieces)[:limit]
+
+    def _take(self, origin: Origin) -> "_Wire":
+        with self._lock:
+            if self._pid != os.getpid():
+                # Connections made before a fork are the parent's too: never use them.
+                self._idle, self._pid = {}, os.getpid()
+            idle = self._idle.get(origin, [])
+            while idle:
+                wire = idle.pop()
+                if wire.connection.is_connected:
+                    return wire
+                wire.close()
+        return _Wire(self._connection(origin))
+
+    def _give_back(self, origin: Origin, wire: "_Wire") -> None:
+        with self._lock:
+            idle = self._idle.setdefault(origin, [])
+            if wire.connection.sock is not None and len(idle) < IDLE_CONNECTIONS:
+                idle.append(wire)
+                return
+        wire.close()
+
+    def _connection(self, origin: Origin) -> "_Plain | _Secure":
+        is_public = not self._rules.is_base(origin)
+        patience = self._deadlines.connect_seconds
+        if origin.scheme == "http":
+            return _Plain(origin.host, origin.port, is_public=is_public, timeout=patience)
+        return _Secure(
+            origin.host,
+            origin.port,
+            is_public=is_public,
+            timeout=patience,
+            ssl_context=self._tls(),
+        )
+
+    def _tls(self) -> ssl.SSLContext:
+        with self._lock:
+            if self._context is None:
+                self._context = ssl.create_default_context(
+                    cafile=self._ca_file or requests.certs.where()
+                )
+            return self._context
+
+
+def _slices(parts: Sequence[Bytes], deadline: Deadline) -> Iterator[memoryview]:
+    """Yield the parts in small slices, so that a timeout is about progress, not about size."""
+    for part in parts:
+        view = memoryview(part).cast("B")
+        for start in range(0, len(view), SLICE_BYTES):
+            deadline.patience()
+            yield view[start : start + SLICE_BYTES]
+
+
+def _retry_after(value: str | None, now: datetime) -> float | None:
+    """Read seconds or a date; what is neither counts as not given."""
+    if value is None:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value[:9]), LONGEST_RETRY_AFTER)
+    try:
+        seconds = (parsedate_to_datetime(value) - now).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+# --- connections --------------------------------------------------------------------------------
+
+
+class _Wire:
+    """A connection, and the deadline of the request it carries now."""
+
+    def __init__(self, connection: "_Plain | _Secure") -> None:
+        self.connection = connection
+
+    def begin(self, deadline: Deadline) -> None:
+        """Bind the connection to a request's deadline."""
+        self.connection.response_class = functools.partial(_answer, deadline=deadline)
+        if self.connection.sock is not None:
+            self.connection.timeout = deadline.patience()
+
+    def response(self) -> http.client.HTTPResponse:
+        """Read status and headers. urllib3's own reading would log URLs of odd answers."""
+        return http.client.HTTPConnection.getresponse(self.connection)
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self.connection.close()
+
+
+def _answer(
+    sock: socket.socket, *, deadline: Deadline, method: str | None = None
+) -> http.client.HTTPResponse:
+    return http.client.HTTPResponse(_TimedSocket(sock, deadline), method=method)  # type: ignore[arg-type]
+
+
+class _TimedSocket:
+    """What http.client needs of a socket, with every read held to the deadline."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Return a reader that keeps the socket open until it is closed itself."""
+        raw = self._sock.makefile("rb", buffering=0)
+        return io.BufferedReader(_TimedReader(self._sock, raw, self._deadline))
+
+
+class _TimedReader(io.RawIOBase):
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase, deadline: Deadline) -> None:
+        super().__init__()
+        self._sock = sock
+        self._raw = raw
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
+        self._sock.settimeout(self._deadline.patience())
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
+def _connect(connection: HTTPConnection, timeout: float, *, is_public: bool) -> socket.socket:
+    """Connect to an address that was checked, so that a second look-up cannot give another."""
+    try:
+        found = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NewConnectionError(connection, "no address") from error
+    if is_public and not all(_is_public(str(address[0])) for *_, address in found):
+        raise BadReply("The cloud account pointed to a private address.")
+    for family, kind, protocol, _, address in found:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(timeout)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.connect(address)
+        except OSError:
+            sock.close()
+        else:
+            return sock
+    raise NewConnectionError(connection, "no address answers")
+
+
+def _is_public(address: str) -> bool:
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return parsed.is_global and not parsed.is_multicast
+
+
+class _Plain(HTTPConnection):
+    def __init__(self, host: str, port: int, *, is_public: bool, timeout: float) -> None:
+        super().__init__(host, port, timeout=timeout)
+        self._is_public = is_public
+        self._patience = timeout
+
+    def _new_conn(self) -> socket.socket:
+        return _connect(self, self._patience, is_public=self._is_public)
+
+
+class _Secure(HTTPSConnection):
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        is_public: bool,
+        timeout: float,
+        ssl_context: ssl.SSLContext,
+    ) -> None:
+        super().__init__(host, port, timeout=timeout, ssl_context=ssl_context)
+        self._is_public = is_public
+        self._patience = timeout
+
+    def _new_conn(self) -> socket.socket:
+        return _connect(self, self._patience, is_public=self._is_public)

@@ -1,0 +1,388 @@
+"""Access to accounts by OAuth 2: where each provider grants it, and the tokens that come of it.
+
+Authorization code with PKCE S256 (RFC 9700), through Authlib's `OAuth2Session`. Every request goes
+through our own HTTP client, so its deadlines, bounds and host rules hold here too.
+"""
+
+import io
+import json
+import re
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, cast
+
+import requests
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.requests_client import OAuth2Session
+from requests.adapters import BaseAdapter
+
+from balancecloud.clock import Clock
+from balancecloud.clouds.http import HttpClient, Request
+from balancecloud.errors import AccessRefused, BadReply, LinkRefused, SignInAgain, Temporary
+
+EXPIRY_MARGIN = timedelta(seconds=60)  # a token is renewed before it can expire on the way
+LONGEST_LIFETIME_SECONDS = 86_400  # a provider that claims more is taken for this
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthClient:
+    """What a provider knows this installation by."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthSite:
+    """Where and how one provider grants access."""
+
+    authorize: str
+    token: str
+    revoke: str | None
+    issuer: str  # "{tenantid}" stands for any tenant's id
+    scopes: tuple[str, ...]
+    needed_scope: str
+    extra: Mapping[str, str]  # more parameters of the authorize URL
+
+
+@dataclass(frozen=True, slots=True)
+class GoogleEndpoints:
+    """Base addresses of Google's services."""
+
+    authorize: str = "https://accounts.google.com/o/oauth2/v2/auth"
+    token: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+    revoke: str = "https://oauth2.googleapis.com/revoke"
+    api: str = "https://www.googleapis.com/drive/v3"
+    upload: str = "https://www.googleapis.com/upload/drive/v3"
+    issuer: str = "https://accounts.google.com"
+
+    @classmethod
+    def simulated(cls, base_url: str) -> "GoogleEndpoints":
+        """Return the addresses of the simulator at `base_url`."""
+        base = base_url.rstrip("/") + "/google"
+        return cls(
+            authorize=f"{base}/o/oauth2/v2/auth",
+            token=f"{base}/token",
+            revoke=f"{base}/revoke",
+            api=f"{base}/drive/v3",
+            upload=f"{base}/upload/drive/v3",
+            issuer=base,
+        )
+
+    def site(self) -> OAuthSite:
+        """Return how Google grants access."""
+        scope = "https://www.googleapis.com/auth/drive.file"
+        return OAuthSite(
+            authorize=self.authorize,
+            token=self.token,
+            revoke=self.revoke,
+            issuer=self.issuer,
+            scopes=(scope,),
+            needed_scope=scope,
+            # Without prompt=consent a refresh token comes only with the user's first consent.
+            extra={"access_type": "offline", "prompt": "consent"},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MicrosoftEndpoints:
+    """Base addresses of Microsoft's services; "{tenant}" in them is replaced by the tenant."""
+
+    authorize: str = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize"
+    token: str = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"  # noqa: S105
+    graph: str = "https://graph.microsoft.com/v1.0"
+    tenant: str = "common"
+    issuer: str = "https://login.microsoftonline.com/{tenantid}/v2.0"
+
+    @classmethod
+    def simulated(cls, base_url: str) -> "MicrosoftEndpoints":
+        """Return the addresses of the simulator at `base_url`."""
+        base = base_url.rstrip("/") + "/microsoft"
+        return cls(
+            authorize=base + "/{tenant}/oauth2/v2.0/authorize",
+            token=base + "/{tenant}/oauth2/v2.0/token",
+            graph=f"{base}/v1.0",
+            issuer=base + "/{tenantid}/v2.0",
+        )
+
+    def site(self) -> OAuthSite:
+        """Return how Microsoft grants access; there is no address to revoke it."""
+        return OAuthSite(
+            authorize=self.authorize.replace("{tenant}", self.tenant),
+            token=self.token.replace("{tenant}", self.tenant),
+            revoke=None,
+            issuer=self.issuer,
+            scopes=("Files.ReadWrite", "offline_access", "User.Read"),
+            needed_scope="Files.ReadWrite",
+            extra={"response_mode": "query", "prompt": "select_account"},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSet:
+    """What a provider granted. `expires_at` already leaves a margin of a minute."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime
+    scope: str
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Say whether the access token can still be used."""
+        return now < self.expires_at
+
+    def to_json(self) -> bytes:
+        """Return the bytes to be wrapped; they hold secrets."""
+        value = {
+            "access_token": self.access_token,
+            "refresh_token": self.refresh_token,
+            "expires_at": self.expires_at.timestamp(),
+            "scope": self.scope,
+        }
+        return json.dumps(value, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> "TokenSet":
+        """Read what `to_json` wrote; anything else is a ValueError."""
+        try:
+            value = json.loads(text)
+            return cls(
+                access_token=_text(value["access_token"]),
+                refresh_token=_text(value["refresh_token"]),
+                expires_at=datetime.fromtimestamp(float(value["expires_at"]), UTC),
+                scope=_text(value["scope"]),
+            )
+        except (KeyError, TypeError, OverflowError, OSError) as error:
+            # The text is not chained: it holds tokens.
+            raise ValueError(f"not a token set: {type(error).__name__}") from None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value
+
+
+class AccessTokens(Protocol):
+    """Where a provider gets its access token from."""
+
+    def current(self) -> str:
+        """Return a fresh access token; raises `SignInAgain` when the grant is dead."""
+        ...
+
+    def refused(self, token: str) -> str:
+        """Return a newer token after `token` got a 401; raises `SignInAgain` when there is none."""
+        ...
+
+
+class Grants:
+    """Begins, finishes, renews and ends the grants of one provider."""
+
+    def __init__(
+        self, site: OAuthSite, client: OAuthClient, http: HttpClient, clock: Clock
+    ) -> None:
+        self._site = site
+        self._client = client
+        self._http = http
+        self._clock = clock
+
+    def begin(self, redirect_uri: str, state: str) -> tuple[str, str]:
+        """Return the address to send the person to, and the PKCE verifier to keep secret."""
+        verifier = secrets.token_urlsafe(64)
+        with self._session() as session:
+            url, _ = session.create_authorization_url(
+                self._site.authorize,
+                state=state,
+                code_verifier=verifier,
+                redirect_uri=redirect_uri,
+                scope=" ".join(self._site.scopes),
+                **self._site.extra,
+            )
+        return str(url), verifier
+
+    def check_issuer(self, issuer: str | None) -> None:
+        """Refuse an authorization answer that names another issuer (RFC 9207)."""
+        if issuer is None:
+            return
+        pattern = re.escape(self._site.issuer).replace(
+            re.escape("{tenantid}"), "[0-9A-Za-z.-]{1,64}"
+        )
+        if not re.fullmatch(pattern, issuer):
+            raise LinkRefused
+
+    def finish(self, redirect_uri: str, code: str, verifier: str) -> TokenSet:
+        """Exchange the code; raises `LinkRefused` for a bad one, `AccessRefused` for too little."""
+        try:
+            answer = self._ask_for_tokens(
+                grant_type="authorization_code",
+                code=code,
+                redirect_uri=redirect_uri,
+                code_verifier=verifier,
+            )
+        except SignInAgain as error:
+            raise LinkRefused from error
+        tokens = self._token_set(answer, None)
+        self._check_scope(tokens)
+        return tokens
+
+    def refresh(self, tokens: TokenSet) -> TokenSet:
+        """Return the tokens that follow; raises `SignInAgain` when the grant is dead."""
+        answer = self._ask_for_tokens(
+            grant_type="refresh_token", refresh_token=tokens.refresh_token
+        )
+        return self._token_set(answer, tokens)
+
+    def revoke(self, tokens: TokenSet) -> bool:
+        """End the grant; a dead one is fine. False where the provider has no way to."""
+        if self._site.revoke is None:
+            return False
+        with self._session() as session:
+            response = session.revoke_token(
+                self._site.revoke, token=tokens.refresh_token, allow_redirects=False
+            )
+        if response.status_code in {200, 400}:  # 400 invalid_token: it was dead already
+            return True
+        raise Temporary("The provider did not confirm that access was ended.")
+
+    def _session(self) -> OAuth2Session:
+        session = OAuth2Session(
+            self._client.client_id,
+            self._client.client_secret or None,
+            # Both providers document the secret in the body; Basic has several readings of
+            # reserved characters.
+            token_endpoint_auth_method="client_secret_post" if self._client.client_secret else "none",
+            revocation_endpoint_auth_method="none",
+            code_challenge_method="S256",
+        )
+        session.trust_env = False  # no .netrc, no proxy variables
+        session.adapters.clear()
+        session.mount("http", _Wire(self._http))
+        return session
+
+    def _ask_for_tokens(self, **parameters: str) -> Mapping[str, object]:
+        """Return the provider's answer, or raise what its error means."""
+        try:
+            with self._session() as session:
+                answer = session.fetch_token(
+                    self._site.token, allow_redirects=False, **parameters
+                )
+        except AuthlibBaseError as error:
+            raise _meaning(str(error.error)) from None  # descriptions may quote what was sent
+        except (ValueError, TypeError, requests.RequestException):
+            raise BadReply from None
+        return cast("Mapping[str, object]", answer)
+
+    def _token_set(self, answer: Mapping[str, object], before: TokenSet | None) -> TokenSet:
+        try:
+            refresh_token = answer.get("refresh_token") or (before and before.refresh_token)
+            if refresh_token is None:
+                raise LinkRefused("The provider gave no lasting access. Start linking again.")
+            return TokenSet(
+                access_token=_text(answer["access_token"]),
+                refresh_token=_text(refresh_token),
+                expires_at=self._expiry(answer.get("expires_in")),
+                scope=_text(answer.get("scope") or (before.scope if before else "")),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise BadReply from None
+
+    def _expiry(self, expires_in: object) -> datetime:
+        seconds = int(expires_in) if isinstance(expires_in, int | str) else 3600
+        lifetime = timedelta(seconds=min(max(seconds, 0), LONGEST_LIFETIME_SECONDS))
+        return self._clock.now() + lifetime - EXPIRY_MARGIN
+
+    def _check_scope(self, tokens: TokenSet) -> None:
+        """Scopes come in any order and case, Microsoft's also with a resource before them."""
+        granted = {scope.rsplit("/", 1)[-1].lower() for scope in tokens.scope.split()}
+        if self._site.needed_scope.rsplit("/", 1)[-1].lower() not in granted:
+            raise AccessRefused(
+                "The permission to store files was not given. Link the account again and allow it."
+            )
+
+
+# What a person must consent to anew; the rest of invalid_* is the operator's to mend.
+_GRANT_IS_DEAD = frozenset(
+    {"invalid_grant", "interaction_required", "consent_required", "login_required"}
+)
+_ASK_AGAIN = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
+
+
+def _meaning(code: str) -> Exception:
+    if code in _GRANT_IS_DEAD:
+        return SignInAgain()
+    if code in _ASK_AGAIN:
+        return Temporary()
+    return AccessRefused(
+        "The provider refuses this server's own client. Its administrator has to mend that."
+    )
+
+
+class _Wire(BaseAdapter):
+    """Carries what Authlib sends through our own client."""
+
+    def __init__(self, http: HttpClient) -> None:
+        super().__init__()
+        self._http = http
+
+    def send(  # noqa: PLR0913, PLR0917 - the signature is that of requests
+        self,
+        request: requests.PreparedRequest,
+        stream: object = False,  # noqa: ARG002
+        timeout: object = None,  # noqa: ARG002
+        verify: object = True,  # noqa: ARG002
+        cert: object = None,  # noqa: ARG002
+        proxies: object = None,  # noqa: ARG002
+    ) -> requests.Response:
+        """Send it with the client's own deadlines; requests' timeout is not needed."""
+        body = request.body or b""
+        answer = self._http.send(
+            Request(
+                method=request.method or "POST",
+                url=request.url or "",
+                headers={name: str(value) for name, value in request.headers.items()},
+                parts=(body.encode() if isinstance(body, str) else bytes(cast("bytes", body)),),
+            )
+        )
+        if answer.status == 429 or answer.status >= 500:
+            raise Temporary(retry_after=answer.retry_after_seconds)
+        response = requests.Response()
+        response.status_code = answer.status
+        response.headers.update(answer.headers)
+        response.raw = io.BytesIO(answer.body)
+        response.request = request
+        return response
+
+    def close(self) -> None:
+        """The client outlives the session."""
+
+
+class HeldTokens:
+    """Tokens in memory, for an account that has no row yet; refreshes at once become one."""
+
+    def __init__(self, tokens: TokenSet, grants: Grants, clock: Clock) -> None:
+        self._tokens = tokens
+        self._grants = grants
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    @property
+    def tokens(self) -> TokenSet:
+        """What is held now."""
+        return self._tokens
+
+    def current(self) -> str:
+        """Return a fresh access token."""
+        with self._lock:
+            if not self._tokens.is_fresh(self._clock.now()):
+                self._tokens = self._grants.refresh(self._tokens)
+            return self._tokens.access_token
+
+    def refused(self, token: str) -> str:
+        """Refresh, unless another thread has done so since `token` was handed out."""
+        with self._lock:
+            if self._tokens.access_token == token:
+                self._tokens = self._grants.refresh(self._tokens)
+            return self._tokens.access_token
