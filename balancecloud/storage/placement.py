@@ -1,0 +1,125 @@
+"""Which accounts a pack's shards go to: a pure decision, with its reasons.
+
+The rules are those of docs/architecture.md, Placement. Levelling works on free fractions: an
+account takes part in a wide layout only while its free fraction is not below that of all accounts
+together by more than SLACK, so that 15 GB beside 1 TB fill evenly instead of the small one first.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from balancecloud.errors import BalanceCloudError
+
+WIDEST = 4
+# One percent of an account: accounts stay within two percent of one another, and thousands of
+# packs of equal accounts still use the full width while their levels wobble by a few packs.
+SLACK = 0.01
+# What a provider without a limit counts as: the largest plan that is commonly sold.
+UNLIMITED_BYTES = 5 << 40
+# A shard leaves at least this much free, as reported usage lags behind (docs/providers.md).
+HEADROOM_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An account that may take new shards. Sizes in bytes; `total` None: unlimited."""
+
+    id: uuid.UUID
+    domain: str
+    provider: str
+    used: int
+    total: int | None
+
+    @property
+    def size(self) -> int:
+        """Its size, with a nominal one where there is no limit."""
+        return max(1, self.used + UNLIMITED_BYTES if self.total is None else self.total)
+
+    @property
+    def free(self) -> int:
+        """Bytes that are still free."""
+        return max(0, self.size - self.used)
+
+    @property
+    def level(self) -> float:
+        """Its free fraction, from 0 to 1."""
+        return self.free / self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One shard's account, and why it was chosen."""
+
+    index: int
+    account: uuid.UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The layout of one pack: shard `index` goes to `shards[index].account`."""
+
+    k: int
+    m: int
+    shards: tuple[Placed, ...]
+
+
+class NoPlace(BalanceCloudError):
+    """No set of accounts fits: none is linked, too few answer, or none has room."""
+
+    code = "no_account"
+    sentence = "No cloud account can take this file just now. It is kept sealed on this server."
+
+
+def plan(
+    pack_id: uuid.UUID, pack_length: int, protection: int, accounts: Iterable[Candidate]
+) -> Plan:
+    """Choose k, m and the accounts of a pack. Pure; the same input gives the same plan.
+
+    Raises NoPlace when fewer than `protection` + 1 failure domains have room for a whole copy; the
+    caller asks for less protection where fewer domains are linked.
+    """
+    fitting = _one_per_domain(a for a in accounts if a.free >= pack_length + HEADROOM_BYTES)
+    if len(fitting) < protection + 1:
+        raise NoPlace
+    levelled = _levelled(fitting)
+    width = min(len(levelled), WIDEST + protection)
+    if width < protection + 1:
+        chosen, width = fitting[: protection + 1], protection + 1
+        reason = "freest"
+    else:
+        chosen, reason = _spread(levelled, width, pack_id), "level"
+    turn = pack_id.int % width
+    order = chosen[turn:] + chosen[:turn]
+    shards = tuple(Placed(i, account.id, reason) for i, account in enumerate(order))
+    return Plan(width - protection, protection, shards)
+
+
+def _one_per_domain(accounts: Iterable[Candidate]) -> list[Candidate]:
+    """Keep the freest account of each failure domain, freest first."""
+    kept: dict[str, Candidate] = {}
+    for account in sorted(accounts, key=lambda a: (-a.level, a.id)):
+        kept.setdefault(account.domain, account)
+    return list(kept.values())
+
+
+def _levelled(accounts: Sequence[Candidate]) -> list[Candidate]:
+    """Return the accounts whose level is not below the common one by more than SLACK."""
+    common = sum(a.free for a in accounts) / sum(a.size for a in accounts)
+    return [a for a in accounts if a.level >= common - SLACK]
+
+
+def _spread(accounts: Sequence[Candidate], width: int, pack_id: uuid.UUID) -> list[Candidate]:
+    """Choose `width` accounts: freer ones first in coarse steps, then providers not yet used."""
+    turn = pack_id.int // 7 % len(accounts)
+    rotated = [*accounts[turn:], *accounts[:turn]]
+    waiting = sorted(rotated, key=lambda a: -round(a.level / SLACK))
+    chosen: list[Candidate] = []
+    while len(chosen) < width:
+        best_step = round(waiting[0].level / SLACK)
+        alike = [a for a in waiting if round(a.level / SLACK) == best_step]
+        used = {a.provider for a in chosen}
+        chosen.append(next((a for a in alike if a.provider not in used), alike[0]))
+        waiting.remove(chosen[-1])
+    return chosen

@@ -1,0 +1,25 @@
+"""What storage needs from outside, built once by app.py and handed in."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from balancecloud.clock import Clock
+from balancecloud.clouds.provider import Provider
+from balancecloud.config import Config
+from balancecloud.crypto.keys import MasterKeys
+from balancecloud.storage.spool import Spool
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """One process's hands: sessions that commit their own steps, keys, spool, open accounts."""
+
+    config: Config
+    sessions: sessionmaker[Session]
+    keys: MasterKeys
+    spool: Spool
+    open_provider: Callable[[uuid.UUID], Provider]
+    clock: Clock
