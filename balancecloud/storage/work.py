@@ -1,0 +1,293 @@
+"""Work rows: claimed for a while, on the database's clock, under a rising fence.
+
+Only the holder of the newest fence may change anything. Nothing here rings or commits: callers do.
+"""
+
+import logging
+import threading
+import uuid
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Final, Self
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from balancecloud.clock import Clock
+from balancecloud.errors import LeaseLost
+from balancecloud.models.jobs import Work
+from balancecloud.models.states import WorkKind, WorkState
+
+STORE_PRIORITY: Final = 10
+DELETE_PRIORITY: Final = 20
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A piece of work that is ours until its lease ends. `attempt` counts from 1."""
+
+    id: uuid.UUID
+    kind: WorkKind
+    key: uuid.UUID
+    user_id: uuid.UUID
+    job_id: uuid.UUID | None
+    attempt: int
+    fence: int
+    owner: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """How long a claim lasts, and how often its holder says that it lives; seconds."""
+
+    seconds: float
+    heartbeat_seconds: float
+
+
+def insert_work(  # noqa: PLR0913, PLR0917 - each argument is a column of the row
+    session: Session,
+    kind: WorkKind,
+    key: uuid.UUID,
+    user_id: uuid.UUID,
+    job_id: uuid.UUID | None,
+    priority: int,
+    due_in: float = 0,
+) -> uuid.UUID:
+    """Write down work to be done; what is there already becomes due afresh, unless it is leased."""
+    due = {
+        "user_id": user_id,
+        "job_id": job_id,
+        "priority": priority,
+        "state": WorkState.DUE,
+        "due_at": _in(due_in),
+    }
+    afresh = {"attempt": 0, "reason": None, "owner": None, "lease_until": None}
+    written: uuid.UUID | None = session.scalar(
+        insert(Work)
+        .values(id=uuid.uuid4(), kind=kind, key=key, **due)
+        .on_conflict_do_update(
+            index_elements=[Work.kind, Work.key],
+            set_={**due, **afresh},
+            where=or_(Work.state != WorkState.LEASED, _lease_over()),
+        )
+        .returning(Work.id)
+    )
+    if written is not None:
+        return written
+    return session.scalars(select(Work.id).where(Work.kind == kind, Work.key == key)).one()
+
+
+def claim(session: Session, owner: uuid.UUID, lease_seconds: float) -> Claim | None:
+    """Take the most urgent work that is due and nobody holds; None when there is none."""
+    wanted = (
+        select(Work.id)
+        .where(_claimable())
+        .order_by(Work.priority, Work.due_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    row = session.execute(
+        update(Work)
+        .where(Work.id == wanted)
+        .values(
+            state=WorkState.LEASED,
+            owner=owner,
+            lease_until=_in(lease_seconds),
+            fence=Work.fence + 1,
+            attempt=Work.attempt + 1,
+        )
+        .returning(
+            Work.id, Work.kind, Work.key, Work.user_id, Work.job_id, Work.attempt, Work.fence
+        )
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    return None if row is None else Claim(*row, owner=owner)
+
+
+def extend(session: Session, claim: Claim, lease_seconds: float) -> None:
+    """Hold on to the claim for `lease_seconds` from now; LeaseLost when it is no longer ours."""
+    _change(session, claim, lease_until=_in(lease_seconds))
+
+
+def guard(session: Session, claim: Claim) -> None:
+    """Lock the row until this transaction ends; LeaseLost unless the claim is still ours.
+
+    What is written in the same transaction is written by the one holder of the newest fence.
+    """
+    held = session.scalar(select(Work.id).where(_is_ours(claim)).with_for_update())
+    if held is None:
+        raise LeaseLost
+
+
+def finish(session: Session, claim: Claim) -> None:
+    """Mark the work as done; LeaseLost when it is no longer ours."""
+    _change(session, claim, state=WorkState.DONE, reason=None, **_free())
+
+
+def postpone(
+    session: Session, claim: Claim, seconds: float, reason: str, *, counts_as_try: bool
+) -> None:
+    """Give the work back, due in `seconds`; waiting for something outside is not a try."""
+    attempt = claim.attempt if counts_as_try else claim.attempt - 1
+    _change(
+        session,
+        claim,
+        state=WorkState.DUE,
+        due_at=_in(seconds),
+        reason=reason,
+        attempt=attempt,
+        **_free(),
+    )
+
+
+def bury(session: Session, claim: Claim, reason: str) -> None:
+    """Give the work up for good, with the reason; only `revive_job` brings it back."""
+    _change(session, claim, state=WorkState.DEAD, reason=reason, **_free())
+
+
+def wake(session: Session, user_id: uuid.UUID) -> list[uuid.UUID]:
+    """Make due at once what waits for this person's accounts; return what to ring for."""
+    return _make_due(session, Work.user_id == user_id, Work.state == WorkState.DUE)
+
+
+def hasten_job(session: Session, job_id: uuid.UUID) -> list[uuid.UUID]:
+    """Make due at once what a job waits for; return what to ring for."""
+    return _make_due(session, Work.job_id == job_id, Work.state == WorkState.DUE)
+
+
+def revive_job(session: Session, job_id: uuid.UUID) -> list[uuid.UUID]:
+    """Make due at once, with all its tries before it, what a job waits for or gave up."""
+    return _make_due(
+        session,
+        Work.job_id == job_id,
+        Work.state.in_((WorkState.DUE, WorkState.DEAD)),
+        attempt=0,
+    )
+
+
+def due_work(session: Session, limit: int) -> list[uuid.UUID]:
+    """Return the most urgent ids that could be claimed now."""
+    return list(
+        session.scalars(
+            select(Work.id).where(_claimable()).order_by(Work.priority, Work.due_at).limit(limit)
+        )
+    )
+
+
+class Heartbeat(AbstractContextManager["Heartbeat"]):
+    """Extends a claim while the body runs, from a thread with sessions of its own.
+
+    `lost` turns true, and stays so, once another worker may own the work.
+    """
+
+    def __init__(
+        self, sessions: sessionmaker[Session], claim: Claim, lease: Lease, clock: Clock
+    ) -> None:
+        self._sessions = sessions
+        self._claim = claim
+        self._lease = lease
+        self._clock = clock
+        self._ended = threading.Event()
+        self._lost = threading.Event()
+        self._held_until = clock.monotonic() + lease.seconds
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the claim can no longer be relied upon."""
+        return self._lost.is_set() or self._clock.monotonic() > self._held_until
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._lease.heartbeat_seconds) and not self._lost.is_set():
+            self._beat()
+
+    def _beat(self) -> None:
+        asked_at = self._clock.monotonic()
+        try:
+            with self._sessions.begin() as session:
+                extend(session, self._claim, self._lease.seconds)
+        except LeaseLost:
+            self._lost.set()
+        except SQLAlchemyError as problem:
+            # The lease runs on meanwhile; `lost` tells when it has run out.
+            logger.warning("A lease could not be extended: %s.", type(problem).__name__)
+        else:
+            self._held_until = asked_at + self._lease.seconds
+
+
+def _make_due(session: Session, *which: ColumnElement[bool], **changes: Any) -> list[uuid.UUID]:
+    return list(
+        session.scalars(
+            update(Work)
+            .where(*which)
+            .values(
+                state=WorkState.DUE,
+                due_at=case((Work.due_at > _now(), _now()), else_=Work.due_at),
+                **changes,
+            )
+            .returning(Work.id)
+            .execution_options(synchronize_session=False)
+        )
+    )
+
+
+def _change(session: Session, claim: Claim, **values: Any) -> None:
+    changed = session.scalar(
+        update(Work)
+        .where(_is_ours(claim))
+        .values(**values)
+        .returning(Work.id)
+        .execution_options(synchronize_session=False)
+    )
+    if changed is None:
+        raise LeaseLost
+
+
+def _is_ours(claim: Claim) -> ColumnElement[bool]:
+    return and_(
+        Work.id == claim.id,
+        Work.fence == claim.fence,
+        Work.owner == claim.owner,
+        Work.state == WorkState.LEASED,
+    )
+
+
+def _claimable() -> ColumnElement[bool]:
+    return or_(and_(Work.state == WorkState.DUE, Work.due_at <= _now()), _lease_over())
+
+
+def _lease_over() -> ColumnElement[bool]:
+    return and_(Work.state == WorkState.LEASED, Work.lease_until < _now())
+
+
+def _free() -> dict[str, None]:
+    return {"owner": None, "lease_until": None}
+
+
+def _now() -> ColumnElement[Any]:
+    # now() stands still during a transaction; a lease must not be shorter for a long one.
+    return func.statement_timestamp()
+
+
+def _in(seconds: float) -> ColumnElement[Any]:
+    return _now() + timedelta(seconds=seconds)
