@@ -1,3 +1,4 @@
 """One file per provider behind one port.
 
-Knows no files, users, keys or rows."""
+Knows no files, users, keys or rows.
+"""

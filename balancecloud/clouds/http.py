@@ -6,26 +6,22 @@ configured with, or a public https host on the provider's list. URLs are never l
 are secrets.
 """
 
-import functools
 import http.client
-import io
-import ipaddress
 import os
-import socket
 import ssl
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
-import requests.certs
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, NewConnectionError
+import certifi
+from urllib3.exceptions import HTTPError
 
 from balancecloud.clock import Clock
+from balancecloud.clouds.wires import Deadline, Plain, Secure, Wire
 from balancecloud.errors import BadReply, ConfigError, Unreachable
 
 Bytes = bytes | bytearray | memoryview
@@ -114,6 +110,7 @@ class Request:
     parts: Sequence[Bytes] = field(default=(), repr=False)
     bearer: str | None = field(default=None, repr=False)
     largest_answer: int = DOCUMENT_BYTES
+    is_cut: bool = False  # keep that much of a longer answer instead of refusing it
 
     @property
     def length(self) -> int:
@@ -136,22 +133,6 @@ class Answer:
         return 200 <= self.status < 300
 
 
-class Deadline:
-    """A moment on the monotonic clock by which a request must have ended."""
-
-    def __init__(self, clock: Clock, total_seconds: float, idle_seconds: float) -> None:
-        self._clock = clock
-        self._end = clock.monotonic() + total_seconds
-        self._idle = idle_seconds
-
-    def patience(self) -> float:
-        """Return how long to wait for the next bytes; TimeoutError when the time is over."""
-        left = self._end - self._clock.monotonic()
-        if left <= 0:
-            raise TimeoutError("the request took too long")
-        return min(left, self._idle)
-
-
 class HttpClient:
     """Sends requests to one provider. Thread-safe; survives a fork; `close` drops connections."""
 
@@ -168,7 +149,7 @@ class HttpClient:
         self._ca_file = ca_file
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
-        self._idle: dict[Origin, list[_Wire]] = {}
+        self._idle: dict[Origin, list[Wire]] = {}
         self._pid = os.getpid()
 
     def send(self, request: Request) -> Answer:
@@ -218,14 +199,15 @@ class HttpClient:
         return headers
 
     def _exchange(
-        self, wire: "_Wire", request: Request, headers: Mapping[str, str], deadline: Deadline
+        self, wire: Wire, request: Request, headers: Mapping[str, str], deadline: Deadline
     ) -> Answer:
         wire.begin(deadline)
         parts = urlsplit(request.url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        slices = _slices(request.parts, deadline)  # a view is as good as bytes to a socket
         try:
             wire.connection.request(
-                request.method, target, body=_slices(request.parts, deadline), headers=headers
+                request.method, target, body=cast("Iterable[bytes]", slices), headers=headers
             )
         except (BrokenPipeError, ConnectionResetError):
             # The server may have answered and closed before it read the whole body.
@@ -261,11 +243,11 @@ class HttpClient:
             raise http.client.IncompleteRead(b"")
         if response.length == 0:
             response.close()  # Python 3.11 leaves it open after the last byte
-        if read > limit and is_success:
+        if read > limit and is_success and not request.is_cut:
             raise BadReply
         return b"".join(pieces)[:limit]
 
-    def _take(self, origin: Origin) -> "_Wire":
+    def _take(self, origin: Origin) -> Wire:
         with self._lock:
             if self._pid != os.getpid():
                 # Connections made before a fork are the parent's too: never use them.
@@ -276,9 +258,9 @@ class HttpClient:
                 if wire.connection.is_connected:
                     return wire
                 wire.close()
-        return _Wire(self._connection(origin))
+        return Wire(self._connection(origin))
 
-    def _give_back(self, origin: Origin, wire: "_Wire") -> None:
+    def _give_back(self, origin: Origin, wire: Wire) -> None:
         with self._lock:
             idle = self._idle.setdefault(origin, [])
             if wire.connection.sock is not None and len(idle) < IDLE_CONNECTIONS:
@@ -286,12 +268,12 @@ class HttpClient:
                 return
         wire.close()
 
-    def _connection(self, origin: Origin) -> "_Plain | _Secure":
+    def _connection(self, origin: Origin) -> Plain | Secure:
         is_public = not self._rules.is_base(origin)
         patience = self._deadlines.connect_seconds
         if origin.scheme == "http":
-            return _Plain(origin.host, origin.port, is_public=is_public, timeout=patience)
-        return _Secure(
+            return Plain(origin.host, origin.port, is_public=is_public, timeout=patience)
+        return Secure(
             origin.host,
             origin.port,
             is_public=is_public,
@@ -302,9 +284,7 @@ class HttpClient:
     def _tls(self) -> ssl.SSLContext:
         with self._lock:
             if self._context is None:
-                self._context = ssl.create_default_context(
-                    cafile=self._ca_file or requests.certs.where()
-                )
+                self._context = ssl.create_default_context(cafile=self._ca_file or certifi.where())
             return self._context
 
 
@@ -329,122 +309,3 @@ def _retry_after(value: str | None, now: datetime) -> float | None:
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
-
-
-# --- connections --------------------------------------------------------------------------------
-
-
-class _Wire:
-    """A connection, and the deadline of the request it carries now."""
-
-    def __init__(self, connection: "_Plain | _Secure") -> None:
-        self.connection = connection
-
-    def begin(self, deadline: Deadline) -> None:
-        """Bind the connection to a request's deadline."""
-        self.connection.response_class = functools.partial(_answer, deadline=deadline)
-        if self.connection.sock is not None:
-            self.connection.timeout = deadline.patience()
-
-    def response(self) -> http.client.HTTPResponse:
-        """Read status and headers. urllib3's own reading would log URLs of odd answers."""
-        return http.client.HTTPConnection.getresponse(self.connection)
-
-    def close(self) -> None:
-        """Drop the connection."""
-        self.connection.close()
-
-
-def _answer(
-    sock: socket.socket, *, deadline: Deadline, method: str | None = None
-) -> http.client.HTTPResponse:
-    return http.client.HTTPResponse(_TimedSocket(sock, deadline), method=method)  # type: ignore[arg-type]
-
-
-class _TimedSocket:
-    """What http.client needs of a socket, with every read held to the deadline."""
-
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
-        self._sock = sock
-        self._deadline = deadline
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return a reader that keeps the socket open until it is closed itself."""
-        raw = self._sock.makefile("rb", buffering=0)
-        return io.BufferedReader(_TimedReader(self._sock, raw, self._deadline))
-
-
-class _TimedReader(io.RawIOBase):
-    def __init__(self, sock: socket.socket, raw: io.RawIOBase, deadline: Deadline) -> None:
-        super().__init__()
-        self._sock = sock
-        self._raw = raw
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
-        self._sock.settimeout(self._deadline.patience())
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._raw.close()
-        super().close()
-
-
-def _connect(connection: HTTPConnection, timeout: float, *, is_public: bool) -> socket.socket:
-    """Connect to an address that was checked, so that a second look-up cannot give another."""
-    try:
-        found = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise NewConnectionError(connection, "no address") from error
-    if is_public and not all(_is_public(str(address[0])) for *_, address in found):
-        raise BadReply("The cloud account pointed to a private address.")
-    for family, kind, protocol, _, address in found:
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(timeout)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.connect(address)
-        except OSError:
-            sock.close()
-        else:
-            return sock
-    raise NewConnectionError(connection, "no address answers")
-
-
-def _is_public(address: str) -> bool:
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    return parsed.is_global and not parsed.is_multicast
-
-
-class _Plain(HTTPConnection):
-    def __init__(self, host: str, port: int, *, is_public: bool, timeout: float) -> None:
-        super().__init__(host, port, timeout=timeout)
-        self._is_public = is_public
-        self._patience = timeout
-
-    def _new_conn(self) -> socket.socket:
-        return _connect(self, self._patience, is_public=self._is_public)
-
-
-class _Secure(HTTPSConnection):
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        *,
-        is_public: bool,
-        timeout: float,
-        ssl_context: ssl.SSLContext,
-    ) -> None:
-        super().__init__(host, port, timeout=timeout, ssl_context=ssl_context)
-        self._is_public = is_public
-        self._patience = timeout
-
-    def _new_conn(self) -> socket.socket:
-        return _connect(self, self._patience, is_public=self._is_public)

@@ -10,7 +10,7 @@ import re
 import secrets
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, cast
 
@@ -20,7 +20,8 @@ from authlib.integrations.requests_client import OAuth2Session
 from requests.adapters import BaseAdapter
 
 from balancecloud.clock import Clock
-from balancecloud.clouds.http import HttpClient, Request
+from balancecloud.clouds.endpoints import OAuthSite
+from balancecloud.clouds.http import Answer, HttpClient, Request
 from balancecloud.errors import AccessRefused, BadReply, LinkRefused, SignInAgain, Temporary
 
 EXPIRY_MARGIN = timedelta(seconds=60)  # a token is renewed before it can expire on the way
@@ -33,92 +34,6 @@ class OAuthClient:
 
     client_id: str
     client_secret: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class OAuthSite:
-    """Where and how one provider grants access."""
-
-    authorize: str
-    token: str
-    revoke: str | None
-    issuer: str  # "{tenantid}" stands for any tenant's id
-    scopes: tuple[str, ...]
-    needed_scope: str
-    extra: Mapping[str, str]  # more parameters of the authorize URL
-
-
-@dataclass(frozen=True, slots=True)
-class GoogleEndpoints:
-    """Base addresses of Google's services."""
-
-    authorize: str = "https://accounts.google.com/o/oauth2/v2/auth"
-    token: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
-    revoke: str = "https://oauth2.googleapis.com/revoke"
-    api: str = "https://www.googleapis.com/drive/v3"
-    upload: str = "https://www.googleapis.com/upload/drive/v3"
-    issuer: str = "https://accounts.google.com"
-
-    @classmethod
-    def simulated(cls, base_url: str) -> "GoogleEndpoints":
-        """Return the addresses of the simulator at `base_url`."""
-        base = base_url.rstrip("/") + "/google"
-        return cls(
-            authorize=f"{base}/o/oauth2/v2/auth",
-            token=f"{base}/token",
-            revoke=f"{base}/revoke",
-            api=f"{base}/drive/v3",
-            upload=f"{base}/upload/drive/v3",
-            issuer=base,
-        )
-
-    def site(self) -> OAuthSite:
-        """Return how Google grants access."""
-        scope = "https://www.googleapis.com/auth/drive.file"
-        return OAuthSite(
-            authorize=self.authorize,
-            token=self.token,
-            revoke=self.revoke,
-            issuer=self.issuer,
-            scopes=(scope,),
-            needed_scope=scope,
-            # Without prompt=consent a refresh token comes only with the user's first consent.
-            extra={"access_type": "offline", "prompt": "consent"},
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class MicrosoftEndpoints:
-    """Base addresses of Microsoft's services; "{tenant}" in them is replaced by the tenant."""
-
-    authorize: str = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize"
-    token: str = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"  # noqa: S105
-    graph: str = "https://graph.microsoft.com/v1.0"
-    tenant: str = "common"
-    issuer: str = "https://login.microsoftonline.com/{tenantid}/v2.0"
-
-    @classmethod
-    def simulated(cls, base_url: str) -> "MicrosoftEndpoints":
-        """Return the addresses of the simulator at `base_url`."""
-        base = base_url.rstrip("/") + "/microsoft"
-        return cls(
-            authorize=base + "/{tenant}/oauth2/v2.0/authorize",
-            token=base + "/{tenant}/oauth2/v2.0/token",
-            graph=f"{base}/v1.0",
-            issuer=base + "/{tenantid}/v2.0",
-        )
-
-    def site(self) -> OAuthSite:
-        """Return how Microsoft grants access; there is no address to revoke it."""
-        return OAuthSite(
-            authorize=self.authorize.replace("{tenant}", self.tenant),
-            token=self.token.replace("{tenant}", self.tenant),
-            revoke=None,
-            issuer=self.issuer,
-            scopes=("Files.ReadWrite", "offline_access", "User.Read"),
-            needed_scope="Files.ReadWrite",
-            extra={"response_mode": "query", "prompt": "select_account"},
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +168,9 @@ class Grants:
             self._client.client_secret or None,
             # Both providers document the secret in the body; Basic has several readings of
             # reserved characters.
-            token_endpoint_auth_method="client_secret_post" if self._client.client_secret else "none",
+            token_endpoint_auth_method="client_secret_post"
+            if self._client.client_secret
+            else "none",
             revocation_endpoint_auth_method="none",
             code_challenge_method="S256",
         )
@@ -266,9 +183,7 @@ class Grants:
         """Return the provider's answer, or raise what its error means."""
         try:
             with self._session() as session:
-                answer = session.fetch_token(
-                    self._site.token, allow_redirects=False, **parameters
-                )
+                answer = session.fetch_token(self._site.token, allow_redirects=False, **parameters)
         except AuthlibBaseError as error:
             raise _meaning(str(error.error)) from None  # descriptions may quote what was sent
         except (ValueError, TypeError, requests.RequestException):
@@ -330,9 +245,9 @@ class _Wire(BaseAdapter):
     def send(  # noqa: PLR0913, PLR0917 - the signature is that of requests
         self,
         request: requests.PreparedRequest,
-        stream: object = False,  # noqa: ARG002
+        stream: object = False,  # noqa: ARG002, FBT002
         timeout: object = None,  # noqa: ARG002
-        verify: object = True,  # noqa: ARG002
+        verify: object = True,  # noqa: ARG002, FBT002
         cert: object = None,  # noqa: ARG002
         proxies: object = None,  # noqa: ARG002
     ) -> requests.Response:
@@ -343,7 +258,7 @@ class _Wire(BaseAdapter):
                 method=request.method or "POST",
                 url=request.url or "",
                 headers={name: str(value) for name, value in request.headers.items()},
-                parts=(body.encode() if isinstance(body, str) else bytes(cast("bytes", body)),),
+                parts=(body.encode() if isinstance(body, str) else bytes(body),),
             )
         )
         if answer.status == 429 or answer.status >= 500:
@@ -356,7 +271,19 @@ class _Wire(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """The client outlives the session."""
+        """Leave the client open: it outlives the session."""
+
+
+def send_with_token(http: HttpClient, tokens: AccessTokens, request: Request) -> Answer:
+    """Send as the account; after a 401 once more with a newer token, then `SignInAgain`."""
+    token = tokens.current()
+    answer = http.send(replace(request, bearer=token))
+    if answer.status != 401:
+        return answer
+    answer = http.send(replace(request, bearer=tokens.refused(token)))
+    if answer.status == 401:
+        raise SignInAgain
+    return answer
 
 
 class HeldTokens:

@@ -85,7 +85,7 @@ class Provider(Protocol):
         ...
 
     def reserve(self, count: int) -> Sequence[ObjectId]:
-        """Return ids for later puts, or nothing where there is no such thing; unused ones are free."""
+        """Return ids for later puts, or nothing where there are none; unused ones are free."""
         ...
 
     def put(self, name: ShardName, shard: Shard, object_id: ObjectId | None) -> StoredObject:
