@@ -1,0 +1,1 @@
+"""Tests of the sealed format. The published vectors are only ever added to."""

@@ -1,0 +1,1 @@
+"""Tests of how bytes reach the clouds and come back."""
