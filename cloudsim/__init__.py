@@ -1,0 +1,1 @@
+"""Google Drive and OneDrive, simulated over real HTTP with their OAuth."""

@@ -1,0 +1,59 @@
+"""The command line: python -m cloudsim."""
+
+import argparse
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from cloudsim.app import DataInUse, listening
+from cloudsim.settings import DEMO_CLIENT, Settings
+
+
+def main() -> int:
+    """Serve until SIGINT or SIGTERM."""
+    settings = _read_arguments()
+    logging.basicConfig(level=logging.WARNING, format="cloudsim: %(message)s")
+    try:
+        with listening(settings) as sim:
+            for signal_number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(signal_number, lambda *_: sim.stop())
+            sys.stdout.write(f"cloudsim listening on {sim.url}\n")
+            sys.stdout.flush()
+            sim.serve()
+    except (DataInUse, OSError) as error:
+        sys.stderr.write(f"cloudsim: {error}\n")
+        return 1
+    return 0
+
+
+def _read_arguments() -> Settings:
+    parser = argparse.ArgumentParser(
+        prog="python -m cloudsim", description="Google Drive and OneDrive, simulated over HTTP."
+    )
+    parser.add_argument("--port", type=int, default=8090, help="0 picks a free one")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--data", type=Path, required=True, help="folder that keeps everything")
+    parser.add_argument("--public-url", default="", help="the address clients use, if another")
+    parser.add_argument("--control", action="store_true", help="serve the control interface /_sim/")
+    parser.add_argument("--compat", action="store_true", help="bear with what old clients do wrong")
+    parser.add_argument(
+        "--client", action="append", type=_client, metavar="ID:SECRET",
+        help="a client that may sign people in; instead of the demo client",
+    )  # fmt: skip
+    given = parser.parse_args()
+    return Settings(
+        given.data, given.host, given.port, given.public_url, given.control,
+        strict=not given.compat, clients=tuple(given.client or [DEMO_CLIENT]),
+    )  # fmt: skip
+
+
+def _client(text: str) -> tuple[str, str]:
+    name, colon, secret = text.partition(":")
+    if not (name and colon and secret):
+        raise argparse.ArgumentTypeError("write it as ID:SECRET")
+    return name, secret
+
+
+if __name__ == "__main__":
+    sys.exit(main())

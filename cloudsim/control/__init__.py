@@ -1,0 +1,1 @@
+"""The interface for tests: look behind the providers' backs, and act there."""

@@ -1,0 +1,1 @@
+"""Graph's part for OneDrive."""

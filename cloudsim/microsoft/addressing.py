@@ -1,0 +1,158 @@
+"""Which item a path of Graph means: by id, by path, or a name below an item."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import unquote
+
+from cloudsim.microsoft.access import denied, only_app_folder
+from cloudsim.microsoft.ids import new_item_id
+from cloudsim.microsoft.refusals import bad_request, not_found
+from cloudsim.routing import Call
+from cloudsim.store.accounts import Account
+from cloudsim.store.objects import FOLDER_MIME, NameTaken, NewObject, Object
+
+_FORBIDDEN = re.compile(r'["*:<>?/\\|\x00-\x1f]')
+_PATH_AT_MOST = 400
+_ANCESTORS_AT_MOST = 200
+
+
+@dataclass(frozen=True)
+class Address:
+    """An item, and the names below it that the path goes on with."""
+
+    start: Object | Literal["root"]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A name in a folder, and what is there now."""
+
+    parent: str
+    name: str
+    item: Object | None
+
+
+def read_address(call: Call) -> Address:
+    """The address the route's groups spell: base, and perhaps a path behind a colon."""
+    check_drive(call)
+    path = call.path.get("path") or ""
+    names = tuple(unquote(part) for part in path.split("/") if part)
+    if len("/".join(names)) >= _PATH_AT_MOST:
+        raise bad_request(call, "The path is too long.", "pathIsTooLong")
+    for name in names:
+        check_name(call, name)
+    return Address(_start(call, unquote(call.path["base"])), names)
+
+
+def check_drive(call: Call) -> None:
+    """A drive named by its id must be the caller's; personal ids have no fixed case."""
+    drive = call.path.get("drive")
+    account = call.known_caller.account
+    wanted = account.drive_id
+    if drive is None:
+        return
+    given = unquote(drive)
+    if given != wanted and (account.is_work or given.lower().zfill(16) != wanted):
+        raise not_found(call)
+
+
+def _start(call: Call, base: str) -> Object | Literal["root"]:
+    account = call.known_caller.account
+    if base == "special/approot":
+        return _app_folder(call)
+    if base == "root" or base == f"items/{account.root_id}" or base == "items/root":
+        if only_app_folder(call):
+            raise denied(call)
+        return "root"
+    return own_item(call, base.removeprefix("items/"))
+
+
+def own_item(call: Call, item_id: str) -> Object:
+    """The live item of this id in the caller's drive."""
+    found = call.services.objects.find(item_id)
+    if found is None or found.trashed or found.account != call.known_caller.account.id:
+        raise not_found(call)
+    if only_app_folder(call) and not _is_below(call, found, _app_folder(call).id):
+        raise denied(call)
+    return found
+
+
+def _is_below(call: Call, item: Object, folder_id: str) -> bool:
+    step: Object | None = item
+    for _ in range(_ANCESTORS_AT_MOST):
+        if step is None or step.id == folder_id:
+            break
+        step = call.services.objects.find(step.parent)
+    return step is not None
+
+
+def _app_folder(call: Call) -> Object:
+    """The application's own folder, made by the first call that asks for it."""
+    root = call.known_caller.account.root_id
+    apps = ensure_folder(call, root, "Apps")
+    return ensure_folder(call, apps.id, call.known_caller.client)
+
+
+def ensure_folder(call: Call, parent: str, name: str) -> Object:
+    """The folder of that name, made when it is missing; a file in its place is refused."""
+    caller = call.known_caller
+    objects = call.services.objects
+    found = objects.child(caller.account.id, parent, name)
+    if found is None:
+        new = NewObject(
+            new_item_id(caller.account), caller.account, parent, name, FOLDER_MIME, caller.client,
+            is_folder=True,
+        )  # fmt: skip
+        try:
+            return objects.add(new)
+        except NameTaken:
+            found = objects.child(caller.account.id, parent, name)
+    if found is None or not found.is_folder:
+        raise bad_request(call, "The path goes through a file.", "invalidPath")
+    return found
+
+
+def find_item(call: Call, address: Address) -> Object | Literal["root"]:
+    """What is at the address now; not found when a step is missing."""
+    found = address.start
+    for name in address.names:
+        below = call.services.objects.child(
+            call.known_caller.account.id, id_of(call.known_caller.account, found), name
+        )
+        if below is None:
+            raise not_found(call)
+        found = below
+    return found
+
+
+def find_place(call: Call, address: Address) -> Place:
+    """The place a write goes to, with missing folders made; an address without names is the item itself."""
+    account = call.known_caller.account
+    if not address.names:
+        if address.start == "root":
+            raise bad_request(call, "The root has no content.")
+        return Place(address.start.parent, address.start.name, address.start)
+    parent = id_of(account, address.start)
+    for name in address.names[:-1]:
+        parent = ensure_folder(call, parent, name).id
+    name = address.names[-1]
+    return Place(parent, name, call.services.objects.child(account.id, parent, name))
+
+
+def id_of(account: Account, item: Object | Literal["root"]) -> str:
+    return account.root_id if item == "root" else item.id
+
+
+def check_name(call: Call, name: str) -> None:
+    """OneDrive's rules for a name; a broken one is a bad request."""
+    is_bad = (
+        not name
+        or len(name) > 255
+        or _FORBIDDEN.search(name)
+        or name[0] in "~ "
+        or name[-1] in ". "
+    )
+    if is_bad:
+        raise bad_request(call, "The provided name cannot contain these characters.", "invalidPath")

@@ -1,0 +1,206 @@
+"""The user, the drive and its items: reading, folders, renaming and deleting."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cloudsim.clock import utc_seconds
+from cloudsim.microsoft.access import may_read, may_see_user, may_write
+from cloudsim.microsoft.addressing import check_drive, check_name, find_item, own_item, read_address
+from cloudsim.microsoft.ids import new_item_id
+from cloudsim.microsoft.refusals import bad_request, name_taken, refuse
+from cloudsim.microsoft.resource import (
+    download_url,
+    drive_json,
+    etag,
+    item_json,
+    parent_id,
+    selected,
+    selected_all,
+)  # fmt: skip
+from cloudsim.paging import BadPageToken, page_token, read_page_token
+from cloudsim.routing import Call
+from cloudsim.store.objects import FOLDER_MIME, Change, NameTaken, NewObject, Object, live_children
+from cloudsim.wire.messages import Response, json_response, redirect_response
+
+CONFLICT = "@microsoft.graph.conflictBehavior"
+_PAGE = 200
+_TRIES = 1000
+
+
+def me(call: Call) -> Response:
+    may_see_user(call)
+    account = call.known_caller.account
+    answer = {
+        "id": account.permission_id,
+        "displayName": account.person.name,
+        "mail": account.person.address,
+        "userPrincipalName": account.person.address,
+    }
+    return json_response(selected(answer, call.query.get("$select")))
+
+
+def my_drive(call: Call) -> Response:
+    may_read(call)
+    return json_response(selected(drive_json(call.known_caller.account), call.query.get("$select")))
+
+
+def my_drives(call: Call) -> Response:
+    may_read(call)
+    return json_response({"value": [drive_json(call.known_caller.account)]})
+
+
+def named_drive(call: Call) -> Response:
+    may_read(call)
+    check_drive(call)
+    return json_response(selected(drive_json(call.known_caller.account), call.query.get("$select")))
+
+
+def get_item(call: Call) -> Response:
+    may_read(call)
+    found = find_item(call, read_address(call))
+    return json_response(selected(item_json(call, found), call.query.get("$select")))
+
+
+def children(call: Call) -> Response:
+    """A page of a folder, by name; the link to the next one is absolute."""
+    may_read(call)
+    folder = find_item(call, read_address(call))
+    if folder != "root" and not folder.is_folder:
+        raise bad_request(call, "The item is not a folder.")
+    account, secret = call.known_caller.account, call.services.database.secret
+    size = _page_size(call)
+    parent = parent_id(call, folder)
+    after = _read_token(call, parent)
+    found = call.services.objects.select(live_children(account.id, parent, after), size + 1)
+    shown = (item_json(call, item) for item in found[:size])
+    answer: dict[str, Any] = {"value": selected_all(shown, call.query.get("$select"))}
+    if len(found) > size:
+        token = page_token(secret, parent, [found[size - 1].name.casefold()])
+        answer["@odata.nextLink"] = _next_link(call, token)
+    return json_response(answer)
+
+
+def _page_size(call: Call) -> int:
+    text = call.query.get("$top", str(_PAGE))
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise bad_request(call, "Invalid $top.")
+    return min(int(text), 1000)
+
+
+def _read_token(call: Call, parent: str) -> list[Any]:
+    token = call.query.get("$skiptoken")
+    if not token:
+        return []
+    try:
+        return read_page_token(call.services.database.secret, parent, token)
+    except BadPageToken as error:
+        raise bad_request(call, "The skip token is invalid.") from error
+
+
+def _next_link(call: Call, token: str) -> str:
+    kept = [f"{name}={call.query.get(name)}" for name in ("$top", "$select") if name in call.query]
+    query = "&".join([*kept, f"$skiptoken={token}"])
+    return f"{call.services.base_url}{call.request.path}?{query}"
+
+
+def make_folder(call: Call) -> Response:
+    """POST to children: a folder, by the conflict behaviour in the body."""
+    may_write(call)
+    parent = find_item(call, read_address(call))
+    sent = call.request.json()
+    name = sent.get("name")
+    if not isinstance(name, str) or not isinstance(sent.get("folder"), dict):
+        raise bad_request(call, "A name and the folder facet are required.")
+    check_name(call, name)
+    behaviour = sent.get(CONFLICT, "fail")
+    caller = call.known_caller
+    parent_id_ = parent_id(call, parent)
+    for attempt in range(_TRIES):
+        new = NewObject(
+            new_item_id(caller.account), caller.account, parent_id_, numbered(name, attempt),
+            FOLDER_MIME, caller.client, is_folder=True,
+        )  # fmt: skip
+        try:
+            return json_response(item_json(call, call.services.objects.add(new)), 201)
+        except NameTaken as error:
+            if behaviour != "rename":
+                raise name_taken(call) from error
+    raise name_taken(call)
+
+
+def numbered(name: str, attempt: int) -> str:
+    """`a.bin`, then `a 1.bin`, `a 2.bin`."""
+    if not attempt:
+        return name
+    stem, dot, extension = name.rpartition(".")
+    return f"{stem} {attempt}.{extension}" if dot and stem else f"{name} {attempt}"
+
+
+def download(call: Call) -> Response:
+    """The bytes are elsewhere: at an address that needs no token and takes none."""
+    may_read(call)
+    item = find_item(call, read_address(call))
+    if item == "root" or item.is_folder:
+        raise bad_request(call, "You cannot get content for a folder.")
+    return redirect_response(download_url(call.services, item))
+
+
+def change_item(call: Call) -> Response:
+    """PATCH: a new name, parent or times."""
+    may_write(call)
+    item = _existing(call)
+    check_match(call, item)
+    sent = call.request.json()
+    name = str(sent.get("name", item.name))
+    check_name(call, name)
+    parent = item.parent
+    if moved_to := sent.get("parentReference", {}).get("id"):
+        root = call.known_caller.account.root_id
+        parent = root if moved_to == root else own_item(call, str(moved_to)).id
+    change = Change(name, parent, item.mime, _modified(call, item, sent), item.details)
+    try:
+        new = call.services.objects.change(item.id, change)
+    except NameTaken as error:
+        raise name_taken(call) from error
+    return json_response(item_json(call, new))
+
+
+def _modified(call: Call, item: Object, sent: Mapping[str, Any]) -> float:
+    text = sent.get("fileSystemInfo", {}).get("lastModifiedDateTime")
+    if text is None:
+        return item.modified
+    try:
+        return utc_seconds(text)
+    except (TypeError, ValueError) as error:
+        raise bad_request(call, "lastModifiedDateTime is not a time.") from error
+
+
+def delete(call: Call) -> Response:
+    """To the recycle bin, which counts as used until it is emptied."""
+    may_write(call)
+    item = _existing(call)
+    check_match(call, item)
+    call.services.objects.set_trashed(item.id, trashed=True)
+    return Response(204)
+
+
+def delete_for_good(call: Call) -> Response:
+    if not call.known_caller.account.is_work:
+        raise refuse(call, 400, "invalidRequest", "API not found")
+    may_write(call)
+    item = _existing(call)
+    call.services.blobs.discard(call.services.objects.remove(item.id))
+    return Response(204)
+
+
+def _existing(call: Call) -> Object:
+    item = find_item(call, read_address(call))
+    if item == "root":
+        raise bad_request(call, "The root cannot be changed.")
+    return item
+
+
+def check_match(call: Call, item: Object) -> None:
+    wanted = call.request.header("if-match")
+    if wanted not in {"", "*", etag(item)}:
+        raise refuse(call, 412, "resourceModified", "ETag does not match current item's value")

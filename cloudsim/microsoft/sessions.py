@@ -1,0 +1,192 @@
+"""Upload sessions: fragments in order, their state, the end, and cancelling."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from cloudsim.clock import utc_text
+from cloudsim.microsoft.access import may_write
+from cloudsim.microsoft.addressing import Place, find_place, read_address
+from cloudsim.microsoft.content import (
+    Wish,
+    check_wish,
+    read_behaviour,
+    refuse_authorization,
+    settled,
+)  # fmt: skip
+from cloudsim.microsoft.drive import CONFLICT
+from cloudsim.microsoft.refusals import (
+    bad_request,
+    content_refusal,
+    name_taken,
+    no_room,
+    session_gone,
+)  # fmt: skip
+from cloudsim.microsoft.resource import item_json
+from cloudsim.routing import Call, Caller
+from cloudsim.settings import Services
+from cloudsim.store.blobs import TooMuch, UploadLost
+from cloudsim.store.objects import NameTaken, NoRoom, name_key
+from cloudsim.store.uploads import Busy, NewUpload, Upload
+from cloudsim.wire.messages import Params, Request, Response, json_response
+from cloudsim.wire.ranges import Span, sent_range
+
+GRANULE = 327_680
+_FRAGMENT_AT_MOST = 60 << 20
+_LIFETIME_S = 86_400
+_PLAIN_MIME = "application/octet-stream"
+
+
+def begin(call: Call) -> Response:
+    """createUploadSession: the address it answers with is the permission to write."""
+    may_write(call)
+    sent = call.request.json().get("item", {})
+    if not isinstance(sent, dict):
+        raise bad_request(call, "item is not an object.")
+    behaviour = read_behaviour(call, sent.get(CONFLICT, "replace"))  # as rclone's overwriting shows
+    size = sent.get("fileSize", 0)
+    if not isinstance(size, int) or size < 0:
+        raise bad_request(call, "Invalid fileSize.")
+    place = find_place(call, read_address(call))
+    check_wish(call, Wish(place, _PLAIN_MIME, behaviour), size)
+    account = call.known_caller.account
+    name = f"{place.parent}/{name_key(place.name)}"
+    if account.is_work and call.services.uploads.is_pending(account.id, name):
+        raise name_taken(call)  # a pending session blocks its name there
+    plan = {
+        "parent": place.parent, "name": place.name, "behaviour": behaviour,
+        "client": call.known_caller.client,
+    }  # fmt: skip
+    begun = call.services.uploads.begin(NewUpload(account.id, plan, name, None, _LIFETIME_S))
+    address = f"{call.services.microsoft}/content/upload/{begun.id}"
+    return json_response({"uploadUrl": address, **_state_json(begun)})
+
+
+def _state_json(upload: Upload) -> dict[str, Any]:
+    return {
+        "expirationDateTime": utc_text(upload.expires),
+        "nextExpectedRanges": [f"{upload.received}-"],
+    }
+
+
+def session_owner(services: Services, request: Request, _query: Params) -> Caller | None:
+    """The guard of an upload address: it is the permission, and a token sent along is refused."""
+    refuse_authorization(services, request)
+    upload = services.uploads.find(request.path.rpartition("/")[2])
+    account = services.accounts.by_id(upload.account) if upload else None
+    if upload is None or account is None or upload.object is not None:
+        raise session_gone()
+    return Caller(account, upload.plan["client"], frozenset({"Files.ReadWrite"}))
+
+
+def state(call: Call) -> Response:
+    return json_response(_state_json(_upload(call)))
+
+
+def _upload(call: Call) -> Upload:
+    upload = call.services.uploads.find(call.path["upload"])
+    if upload is None or upload.object is not None:
+        raise session_gone()
+    return upload
+
+
+def cancel(call: Call) -> Response:
+    upload = _upload(call)
+    call.services.uploads.forget(upload.id)
+    call.services.blobs.discard_upload(upload.id)
+    return Response(204)
+
+
+def send(call: Call) -> Response:
+    try:
+        with call.services.uploads.alone_with(call.path["upload"]):
+            return _take(call, _upload(call))
+    except Busy as error:
+        message = "The resource you are attempting to access is locked"
+        raise content_refusal(423, "resourceLocked", message) from error
+
+
+@dataclass(frozen=True)
+class _Fragment:
+    """The stretch one request brings, of a file of this size."""
+
+    span: Span
+    total: int
+
+    @property
+    def end(self) -> int:
+        return self.span.start + self.span.length
+
+
+def _take(call: Call, upload: Upload) -> Response:
+    fragment = _read_fragment(call, upload)
+    have = upload.received
+    try:
+        for have in call.services.blobs.append(  # noqa: B007 - the last count is what matters
+            upload.id, call.request.body, upload.received, fragment.end
+        ):
+            pass
+    except TooMuch as error:
+        raise _mismatch() from error
+    if have < fragment.end:
+        raise _mismatch()
+    call.services.uploads.note_received(upload.id, have, fragment.total)
+    if have == fragment.total:
+        return _finish(call, upload, fragment.total)
+    return json_response(_state_json(_upload(call)), 202)
+
+
+def _read_fragment(call: Call, upload: Upload) -> _Fragment:
+    sent = sent_range(call.request.header("content-range"))
+    if sent is None or sent.span is None or sent.total is None:
+        raise content_refusal(400, "invalidRequest", "Content-Range is missing or cannot be read.")
+    fragment = _Fragment(sent.span, sent.total)
+    if upload.total not in {None, fragment.total}:
+        raise content_refusal(400, "invalidRequest", "The total size must not change.")
+    if call.request.body.length not in {None, fragment.span.length}:
+        raise _mismatch()
+    _check_order(upload, fragment)
+    if fragment.span.length > _FRAGMENT_AT_MOST:
+        raise content_refusal(413, "maxFileSizeExceeded", "The fragment is too large.")
+    is_odd = fragment.end != fragment.total and fragment.span.length % GRANULE
+    if is_odd and call.services.settings.strict:
+        message = f"The fragment must be a multiple of {GRANULE} bytes."
+        raise content_refusal(400, "invalidRequest", message)
+    account = call.known_caller.account
+    if account.quota is not None and account.used + fragment.total > account.quota:
+        raise content_refusal(507, "quotaLimitReached", "Insufficient Space Available")
+    return fragment
+
+
+def _check_order(upload: Upload, fragment: _Fragment) -> None:
+    if fragment.span.start < upload.received:
+        message = "Uploaded fragment overlaps with existing data."
+        raise content_refusal(416, "invalidRange", message, "fragmentOverlap")
+    if fragment.span.start > upload.received:
+        message = "Uploaded fragment is out of order."
+        raise content_refusal(416, "invalidRange", message, "fragmentOutOfOrder")
+
+
+def _mismatch() -> Exception:
+    message = "Uploaded fragment does not have the length it declares."
+    return content_refusal(416, "invalidRange", message, "fragmentLengthMismatch")
+
+
+def _finish(call: Call, upload: Upload, size: int) -> Response:
+    """The last fragment makes the item; after a conflict the session lives on."""
+    blobs = call.services.blobs
+    try:
+        content = blobs.finish(upload.id, "microsoft", size)
+    except (UploadLost, FileNotFoundError) as error:
+        call.services.uploads.forget(upload.id)
+        raise session_gone() from error
+    place = Place(upload.plan["parent"], upload.plan["name"], None)
+    try:
+        item, status = settled(call, Wish(place, _PLAIN_MIME, upload.plan["behaviour"]), content)
+    except NameTaken as error:
+        blobs.undo_finish(upload.id, content)
+        raise name_taken(call) from error
+    except NoRoom as error:
+        blobs.undo_finish(upload.id, content)
+        raise no_room(call) from error
+    call.services.uploads.note_object(upload.id, item.id)
+    return json_response(item_json(call, item), status)

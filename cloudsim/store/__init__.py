@@ -1,0 +1,1 @@
+"""What the simulated clouds keep on disk: rows in SQLite, contents in files."""

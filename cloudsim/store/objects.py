@@ -1,0 +1,249 @@
+"""Files and folders: the rows that give contents a name, a place and an owner."""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloudsim.clock import Clock
+from cloudsim.hashes import Digests
+from cloudsim.store.accounts import Account, AccountId
+from cloudsim.store.blobs import Content
+from cloudsim.store.database import Database
+
+FOLDER_MIME = "application/vnd.google-apps.folder"
+
+
+class IdInUse(Exception):
+    """An object with this id exists."""
+
+
+class NameTaken(Exception):
+    """The folder holds an object of this name, and the provider allows one only."""
+
+
+class NoRoom(Exception):
+    """The account's quota does not allow it."""
+
+
+@dataclass(frozen=True)
+class Object:
+    """One file or folder as its row says."""
+
+    seq: int
+    id: str
+    account: AccountId
+    parent: str
+    name: str
+    is_folder: bool
+    mime: str
+    size: int
+    digests: Digests
+    blob: str | None
+    maker: str  # the client that made it
+    created: float
+    modified: float
+    version: int
+    trashed: bool
+    trashed_itself: bool
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NewObject:
+    """What is to be made; without a content it is a folder or an empty file."""
+
+    id: str
+    account: Account
+    parent: str
+    name: str
+    mime: str
+    maker: str
+    content: Content | None = None
+    is_folder: bool = False
+    created: float | None = None
+    modified: float | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A new state of what may be changed in an object's row."""
+
+    name: str
+    parent: str
+    mime: str
+    modified: float
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A condition over rows, in SQL with its values, and the order in which they come."""
+
+    where: str
+    values: tuple[Any, ...]
+    order: str = "seq"
+
+
+class Objects:
+    """All objects of all accounts."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def find(self, object_id: str) -> Object | None:
+        with self._database.reading() as rows:
+            row = rows.execute("SELECT * FROM objects WHERE id = ?", (object_id,)).fetchone()
+        return _object(row) if row else None
+
+    def child(self, account: AccountId, parent: str, name: str) -> Object | None:
+        """The folder's live object of that name, in whatever case it is written."""
+        where = "account = ? AND parent = ? AND name_key = ? AND NOT trashed"
+        found = self.select(Selection(where, (account, parent, name_key(name))), 1)
+        return found[0] if found else None
+
+    def select(self, selection: Selection, at_most: int) -> list[Object]:
+        """The rows of a selection; its text is built by this program, only values are foreign."""
+        text = f"SELECT * FROM objects WHERE {selection.where} ORDER BY {selection.order} LIMIT ?"  # noqa: S608
+        with self._database.reading() as rows:
+            return [_object(row) for row in rows.execute(text, (*selection.values, at_most))]
+
+    def add(self, new: NewObject) -> Object:
+        """Make an object; IdInUse, NameTaken or NoRoom leave everything as it was."""
+        now = self._clock.now()
+        content = new.content
+        size = content.size if content else 0
+        digests = content.digests if content else Digests()
+        values = (
+            new.id, new.account.id, new.parent, new.name, name_key(new.name),
+            new.account.provider == "microsoft", new.is_folder, new.mime, size,
+            digests.md5, digests.sha1, digests.sha256, digests.quick_xor,
+            content.blob if content else None, new.maker,
+            now if new.created is None else new.created,
+            now if new.modified is None else new.modified, json.dumps(dict(new.details)),
+        )  # fmt: skip
+        with self._database.changing() as rows:
+            _check_room(rows, new.account.id, size)
+            try:
+                rows.execute(_INSERT, values)
+            except sqlite3.IntegrityError as error:
+                raise (IdInUse if "objects.id" in str(error) else NameTaken) from error
+            row = rows.execute("SELECT * FROM objects WHERE id = ?", (new.id,)).fetchone()
+        return _object(row)
+
+    def replace_content(self, old: Object, content: Content, mime: str) -> Object:
+        """Give an object other bytes; the old content is then nobody's."""
+        digests = content.digests
+        with self._database.changing() as rows:
+            _check_room(rows, old.account, content.size - old.size)
+            rows.execute(
+                "UPDATE objects SET size = ?, md5 = ?, sha1 = ?, sha256 = ?, quick_xor = ?, blob = ?,"
+                " mime = ?, modified = ?, version = version + 1 WHERE id = ?",
+                (content.size, digests.md5, digests.sha1, digests.sha256, digests.quick_xor,
+                 content.blob, mime, self._clock.now(), old.id),
+            )  # fmt: skip
+            row = rows.execute("SELECT * FROM objects WHERE id = ?", (old.id,)).fetchone()
+        return _object(row)
+
+    def change(self, object_id: str, change: Change) -> Object:
+        """Rename, move or describe an object; NameTaken when its new place is not free."""
+        with self._database.changing() as rows:
+            try:
+                rows.execute(
+                    "UPDATE objects SET name = ?, name_key = ?, parent = ?, mime = ?, modified = ?,"
+                    " details = ?, version = version + 1 WHERE id = ?",
+                    (change.name, name_key(change.name), change.parent, change.mime,
+                     change.modified, json.dumps(dict(change.details)), object_id),
+                )  # fmt: skip
+            except sqlite3.IntegrityError as error:
+                raise NameTaken from error
+            row = rows.execute("SELECT * FROM objects WHERE id = ?", (object_id,)).fetchone()
+        return _object(row)
+
+    def set_trashed(self, object_id: str, *, trashed: bool) -> None:
+        """Put an object and all below it into the bin, or take it out again."""
+        with self._database.changing() as rows:
+            rows.execute("UPDATE objects SET trashed_itself = ? WHERE id = ?", (trashed, object_id))
+            rows.execute(
+                f"UPDATE objects SET trashed = ? WHERE id IN ({_SUBTREE})", (trashed, object_id)
+            )
+
+    def remove(self, object_id: str) -> list[str]:
+        """Remove an object and all below it for good; gives the contents that are now nobody's."""
+        with self._database.changing() as rows:
+            found = rows.execute(
+                f"DELETE FROM objects WHERE id IN ({_SUBTREE}) RETURNING blob", (object_id,)
+            ).fetchall()
+        return [row["blob"] for row in found if row["blob"]]
+
+    def size_below(self, object_id: str) -> int:
+        """The bytes of all live files below a folder."""
+        with self._database.reading() as rows:
+            total = rows.execute(
+                f"SELECT COALESCE(SUM(size), 0) FROM objects WHERE NOT trashed AND id IN ({_SUBTREE})",
+                (object_id,),
+            ).fetchone()
+        return int(total[0])
+
+    def count_children(self, account: AccountId, parent: str) -> int:
+        with self._database.reading() as rows:
+            total = rows.execute(
+                "SELECT COUNT(*) FROM objects WHERE account = ? AND parent = ? AND NOT trashed",
+                (account, parent),
+            ).fetchone()
+        return int(total[0])
+
+    def blobs_in_use(self) -> set[str]:
+        with self._database.reading() as rows:
+            return {
+                row[0] for row in rows.execute("SELECT blob FROM objects WHERE blob IS NOT NULL")
+            }
+
+
+_INSERT = (
+    "INSERT INTO objects (id, account, parent, name, name_key, one_per_name, folder, mime, size,"
+    " md5, sha1, sha256, quick_xor, blob, maker, created, modified, details)"
+    " VALUES (" + ", ".join("?" * 18) + ")"
+)
+
+_SUBTREE = (
+    "WITH RECURSIVE below(id) AS (VALUES (?) UNION SELECT o.id FROM objects o JOIN below b"
+    " ON o.parent = b.id) SELECT id FROM below"
+)
+
+
+def name_key(name: str) -> str:
+    """What two names must share to be the same name without regard to case."""
+    return name.casefold()
+
+
+def _check_room(rows: sqlite3.Connection, account: AccountId, more: int) -> None:
+    """Within the transaction that takes the room, so that the quota is exact."""
+    found = rows.execute("SELECT quota, used FROM accounts WHERE id = ?", (account,)).fetchone()
+    if found is None:
+        raise NoRoom
+    if more > 0 and found["quota"] is not None and found["used"] + more > found["quota"]:
+        raise NoRoom
+
+
+def _object(row: sqlite3.Row) -> Object:
+    return Object(
+        row["seq"], row["id"], AccountId(row["account"]), row["parent"], row["name"],
+        bool(row["folder"]), row["mime"], row["size"],
+        Digests(row["md5"], row["sha1"], row["sha256"], row["quick_xor"]),
+        row["blob"], row["maker"], row["created"], row["modified"], row["version"],
+        bool(row["trashed"]), bool(row["trashed_itself"]), json.loads(row["details"]),
+    )  # fmt: skip
+
+
+def live_children(account: AccountId, parent: str, after: Sequence[Any] = ()) -> Selection:
+    """A folder's live objects by name, from behind the last one seen."""
+    where = "account = ? AND parent = ? AND NOT trashed"
+    values: tuple[Any, ...] = (account, parent)
+    if after:
+        where += " AND name_key > ?"
+        values = (*values, after[0])
+    return Selection(where, values, "name_key, seq")

@@ -1,0 +1,59 @@
+"""The listening socket, and a thread for each connection."""
+
+import contextlib
+import socket
+import threading
+
+from cloudsim.wire.connection import Application, serve_connection
+
+_IDLE_S = 300.0  # a kept-alive connection that says nothing for so long is closed
+
+
+class Listener:
+    """Accepts connections until it is stopped; bound as soon as it exists."""
+
+    def __init__(self, host: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=family, backlog=512)
+        self._open: set[socket.socket] = set()
+        self._guard = threading.Lock()
+        self._stopping = threading.Event()
+
+    @property
+    def port(self) -> int:
+        number: int = self._socket.getsockname()[1]
+        return number
+
+    def serve(self, application: Application) -> None:
+        """Answer with the application until stop() is called from another thread."""
+        while True:
+            try:
+                sock, _ = self._socket.accept()
+            except OSError:
+                # A client that left between its SYN and our accept, or no descriptor free: go on.
+                if self._stopping.wait(0.05):
+                    return
+                continue
+            sock.settimeout(_IDLE_S)
+            with self._guard:
+                self._open.add(sock)
+            threading.Thread(target=self._follow, args=(sock, application), daemon=True).start()
+
+    def _follow(self, sock: socket.socket, application: Application) -> None:
+        try:
+            serve_connection(sock, application)
+        finally:
+            with self._guard:
+                self._open.discard(sock)
+
+    def stop(self) -> None:
+        """Stop accepting and cut every connection; stopping twice is fine."""
+        self._stopping.set()
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        with self._guard:
+            still_open = list(self._open)
+        for sock in still_open:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,93 @@
+"""A multipart body as a stream of parts, in every dialect clients are known to send."""
+
+from collections.abc import Mapping
+from email.message import Message
+
+from cloudsim.wire.messages import BadBody, Body
+
+_PIECE = 1 << 20
+_HEAD_AT_MOST = 65536
+
+
+def boundary_of(content_type: str) -> str:
+    """The boundary, quoted or not, of multipart/related or multipart/form-data."""
+    message = Message()
+    message["Content-Type"] = content_type
+    boundary = message.get_boundary()
+    if message.get_content_maintype() != "multipart" or not boundary:
+        raise BadBody("The body is not multipart, or has no boundary.")
+    return boundary
+
+
+class Parts:
+    """The parts one after another: next_part(), then readinto() until it gives 0."""
+
+    length: int | None = None
+
+    def __init__(self, body: Body, boundary: str) -> None:
+        self._body = body
+        self._mark = b"\r\n--" + boundary.encode("latin-1")
+        self._held = bytearray(b"\r\n")  # so that the first boundary looks like all others
+        self._piece = memoryview(bytearray(min(_PIECE, (body.length or _PIECE) + 1)))
+        self._in_part = True  # what precedes the first boundary is skipped like a part
+        self._content_left = 0  # held bytes known to be content
+
+    def next_part(self) -> Mapping[str, str]:
+        """Go to the next part and give its headers; BadBody when there is none."""
+        self._skip_content()
+        rest = self._line()
+        if rest.startswith(b"--"):
+            raise BadBody("A part is missing.")
+        headers: dict[str, str] = {}
+        while line := self._line():
+            name, _, value = line.decode("latin-1").partition(":")
+            headers[name.strip().lower()] = value.strip()
+        self._in_part = True
+        return headers
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill some of the buffer with this part's content; 0 at its end."""
+        if not self._content_left and self._in_part:
+            self._find_content()
+        count = min(len(buffer), self._content_left)
+        if count:
+            buffer[:count] = memoryview(self._held)[:count]
+            del self._held[:count]
+            self._content_left -= count
+        return count
+
+    def _find_content(self) -> None:
+        while True:
+            at = self._held.find(self._mark)
+            if at >= 0:
+                self._content_left = at
+                if at == 0:
+                    self._in_part = False
+                    del self._held[: len(self._mark)]
+                return
+            safe = len(self._held) - len(self._mark) + 1
+            if safe > 0:
+                self._content_left = safe
+                return
+            self._fill()
+
+    def _skip_content(self) -> None:
+        while self._in_part:
+            self._find_content()
+            del self._held[: self._content_left]
+            self._content_left = 0
+
+    def _line(self) -> bytes:
+        while (at := self._held.find(b"\r\n")) < 0:
+            if len(self._held) > _HEAD_AT_MOST:
+                raise BadBody("A part's head is too long.")
+            self._fill()
+        line = bytes(self._held[:at])
+        del self._held[: at + 2]
+        return line
+
+    def _fill(self) -> None:
+        count = self._body.readinto(self._piece)
+        if not count:
+            raise BadBody("The body ended within a part.")
+        self._held += self._piece[:count]
