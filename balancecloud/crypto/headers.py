@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
+from balancecloud.crypto.frames import LARGEST_LOG2, SMALLEST_LOG2
 from balancecloud.crypto.primitives import Buffer
 from balancecloud.errors import IntegrityError
 
@@ -11,6 +12,7 @@ MAGIC = b"BCL1"
 SUITE = 1
 COMMON_LENGTH = 16
 PADDED = 1
+FRAME_SIZES = range(SMALLEST_LOG2, LARGEST_LOG2 + 1)
 
 _FORMAT = struct.Struct(">4sBBBBII")
 _FIELDS = (
@@ -68,4 +70,6 @@ def read_common(stored: Buffer, kind: Kind) -> CommonHeader:
     check_common(stored, header)
     if flags & ~(PADDED if kind is Kind.CHUNK else 0):
         raise IntegrityError("flags")
+    if frame_log2 not in ((0,) if kind is Kind.SHARD else FRAME_SIZES):
+        raise IntegrityError("frame size")
     return header

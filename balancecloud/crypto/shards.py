@@ -137,8 +137,6 @@ def scrub(user_key: UserKey, stored: Buffer) -> ScrubbedShard:
     """Check a shard without index and without any key that opens content."""
     view = memoryview(stored)
     common = read_common(view, Kind.SHARD)
-    if common.frame_log2:
-        raise IntegrityError("frame size")
     if len(view) != HEADER_LENGTH + common.length + MAC_LENGTH:
         raise IntegrityError("length")
     if common.epoch != user_key.epoch:

@@ -122,7 +122,7 @@ def test_c_09_a_length_field_that_lies_is_refused(length: int) -> None:
         chunks.scavenge([USER_KEY], lying)
 
 
-@pytest.mark.parametrize("offset", [0, 3, 4, 5, 6, 12])
+@pytest.mark.parametrize("offset", [0, 3, 4, 5, 6, 7, 12])
 def test_c_09_an_unknown_header_is_refused_before_any_key_is_used(offset: int) -> None:
     asked = []
 
@@ -130,7 +130,7 @@ def test_c_09_an_unknown_header_is_refused_before_any_key_is_used(offset: int) -
         asked.append(offset)
         yield USER_KEY
 
-    with refused("magic", "type", "suite", "flags", "length"):
+    with refused("magic", "type", "suite", "flags", "frame size", "length"):
         chunks.scavenge(user_keys(), with_byte(offset, 0x7F))
 
     assert not asked
