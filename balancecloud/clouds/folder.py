@@ -38,6 +38,7 @@ from balancecloud.errors import (
 
 MARKER = "balancecloud-folder"
 INCOMING = "incoming"
+LEFTOVER_SECONDS = 86_400.0
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{3,127}")
 _SUBJECT = re.compile(r"[0-9a-f]{32}")
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -78,6 +79,7 @@ class Folder:
         self._asked = path
         self._roots = tuple(roots)
         self._is_closed = False
+        self._is_tidy = False
 
     def __repr__(self) -> str:
         return f"Folder({str(self._asked)!r})"
@@ -131,6 +133,7 @@ class Folder:
         self._demand_marker()
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
+            self._remove_leftovers()
             self._write_new(path, shard.body, shard.sha256)
         except FileExistsError:
             return self._compare(name, shard)
@@ -257,10 +260,30 @@ class Folder:
         finally:
             beside.unlink(missing_ok=True)
 
+    def _remove_leftovers(self) -> None:
+        """Remove what killed writers left; once, and by the file system's own clock."""
+        if self._is_tidy:
+            return
+        self._is_tidy = True
+        incoming = self._root() / INCOMING
+        probe = incoming / f"{secrets.token_hex(8)}.part"
+        try:
+            probe.touch(mode=0o600, exist_ok=False)
+            newest = probe.stat().st_mtime
+            for path in incoming.glob("*.part"):
+                if newest - path.stat().st_mtime > LEFTOVER_SECONDS:
+                    path.unlink()
+        except FileNotFoundError:
+            return  # another process tidies at the same time
+        finally:
+            probe.unlink(missing_ok=True)
+
     def _compare(self, name: ShardName, shard: Shard) -> StoredObject:
         there = self.stat(ObjectId(name))
         if there.length != shard.length or there.checksum != shard.sha256:
             raise ObjectDiffers
+        # Its writer may have died between naming it and syncing the folder.
+        _sync_folder(self._path(name).parent)
         return there
 
 

@@ -107,8 +107,8 @@ class Retry:
         return call()
 
     def _pause(self, attempt: int, retry_after: float | None) -> float:
-        """Wait as told, or with full jitter: clients that failed together do not return together."""
+        """Wait as told, or with full jitter, so that those who failed together part."""
         if retry_after is not None:
             return retry_after
-        ceiling = min(self._patience.first_seconds * 2**attempt, self._patience.longest_seconds)
+        ceiling = min(self._patience.first_seconds * 2.0**attempt, self._patience.longest_seconds)
         return ceiling * self._jitter()

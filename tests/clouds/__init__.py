@@ -1,0 +1,1 @@
+"""The provider port, its one suite, and everything in balancecloud/clouds."""
