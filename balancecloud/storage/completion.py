@@ -1,0 +1,144 @@
+"""The ends of storing a version: stored, failed, or cancelled, each in one transaction."""
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from balancecloud.models.jobs import Job, JobEvent
+from balancecloud.models.library import Node, Upload, Version
+from balancecloud.models.people import User
+from balancecloud.models.states import JobKind, JobState, UploadState, VersionState
+from balancecloud.storage import cleanup
+from balancecloud.storage.hold import hold
+from balancecloud.storage.tools import Tools
+from balancecloud.storage.work import Claim, finish
+
+UNFINISHED = (
+    VersionState.RECEIVING,
+    VersionState.QUEUED,
+    VersionState.STORING,
+    VersionState.WAITING,
+)
+
+
+def commit_stored(tools: Tools, claim: Claim, version_id: uuid.UUID) -> None:
+    """Show the version, move its bytes from reserved to used, count it in its job, end the work.
+
+    All in one transaction, so that each of it happens once, whatever is repeated.
+    """
+    with tools.sessions.begin() as session:
+        hold(session, claim)
+        version = session.get_one(Version, version_id, with_for_update=True)
+        version.state = VersionState.STORED
+        version.stored_bytes = version.sealed_bytes = version.received_bytes = version.size
+        version.stored_at = session.scalar(func.now().select())
+        _show(session, version)
+        _settle_quota(session, version, used=version.size)
+        if version.job_id:
+            count_file(session, version.job_id, stored=True)
+        finish(session, claim)
+
+
+def fail(session: Session, version: Version, error_code: str) -> None:
+    """Give a version up with a reason. What is in the spool stays, so that a person can retry."""
+    version.state = VersionState.FAILED
+    version.error_code = error_code
+    if version.job_id:
+        count_file(session, version.job_id, stored=False)
+
+
+def withdraw(session: Session, version: Version, state: VersionState) -> uuid.UUID | None:
+    """Take an unfinished version back: quota, node and shards; return its upload for the spool.
+
+    The node goes with it unless it shows or awaits another version.
+    """
+    if version.state not in UNFINISHED and version.state is not VersionState.FAILED:
+        return None
+    version.state = state
+    upload_id = _settle_quota(session, version, used=0)
+    packs = cleanup.drop_chunks(session, [version.id])
+    if packs:
+        cleanup.clean_packs(session, version.user_id, packs)
+    session.flush()
+    _drop_empty_node(session, version)
+    return upload_id
+
+
+def count_file(session: Session, job_id: uuid.UUID, *, stored: bool) -> None:
+    """Count a file's end in its job; the job ends with its last file."""
+    job = session.get_one(Job, job_id, with_for_update=True, populate_existing=True)
+    if stored:
+        job.files_stored += 1
+    else:
+        job.files_failed += 1
+    close_if_over(session, job)
+
+
+def close_if_over(session: Session, job: Job) -> None:
+    """End a store job once none of its versions is on its way."""
+    if job.kind is not JobKind.STORE or job.state is JobState.CANCELLING:
+        return
+    session.flush()
+    on_its_way = select(Version.id).where(Version.job_id == job.id, Version.state.in_(UNFINISHED))
+    if session.scalar(on_its_way.limit(1)) is not None:
+        return
+    job.state = JobState.DONE if job.files_stored or not job.files_failed else JobState.FAILED
+    job.finished_at = session.scalar(func.now().select())
+    job.retry_at = None
+    if job.state is JobState.DONE and not job.files_failed:
+        job.error_code = None
+    code = "job.done" if job.state is JobState.DONE else "job.failed"
+    values = {"stored": job.files_stored, "failed": job.files_failed}
+    session.add(JobEvent(job_id=job.id, code=code, args=values))
+
+
+def _show(session: Session, version: Version) -> None:
+    """Make a version the one its nodes show, unless a higher one is shown."""
+    session.execute(
+        update(Node)
+        .where(
+            Node.file_id == version.file_id,
+            func.coalesce(Node.version, 0) < version.number,
+        )
+        .values(version=version.number, updated_at=func.now())
+    )
+
+
+def _settle_quota(session: Session, version: Version, used: int) -> uuid.UUID | None:
+    """End the version's upload and give its reservation back; return the upload's id."""
+    upload = session.scalar(select(Upload).where(Upload.version_id == version.id).with_for_update())
+    if upload is None:
+        return None
+    session.execute(
+        update(User)
+        .where(User.id == version.user_id)
+        .values(
+            used_bytes=User.used_bytes + used,
+            reserved_bytes=User.reserved_bytes - upload.reserved_bytes,
+        )
+    )
+    upload.state = UploadState.RECEIVED
+    session.delete(upload)
+    session.flush()
+    return upload.id
+
+
+def _drop_empty_node(session: Session, version: Version) -> None:
+    living = select(Version.id).where(
+        Version.file_id == version.file_id,
+        Version.state.not_in((VersionState.CANCELLED, VersionState.FAILED)),
+    )
+    if session.scalar(living.limit(1)) is None:
+        session.execute(delete(Node).where(Node.file_id == version.file_id))
+
+
+def unfinished_versions(session: Session, job_id: uuid.UUID) -> Sequence[Version]:
+    """Return and lock a job's versions that are still on their way."""
+    return session.scalars(
+        select(Version)
+        .where(Version.job_id == job_id, Version.state.in_(UNFINISHED))
+        .order_by(Version.id)
+        .with_for_update()
+    ).all()

@@ -1,0 +1,214 @@
+"""Getting ranges of a pack from its shards: data shards first, others where one is missing."""
+
+import itertools
+import logging
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from balancecloud.clouds.provider import ObjectId
+from balancecloud.crypto import chunks, packs, shards
+from balancecloud.crypto.chunks import Span
+from balancecloud.crypto.places import Place
+from balancecloud.crypto.shards import Layout
+from balancecloud.errors import IntegrityError, ObjectMissing, ProviderError, Unavailable
+from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
+from balancecloud.models.states import AccountState, ShardState
+from balancecloud.storage import erasure, health
+from balancecloud.storage.erasure import PieceSpan
+from balancecloud.storage.packing import VersionKeys
+from balancecloud.storage.tools import Tools
+
+logger = logging.getLogger(__name__)
+
+READABLE = (ShardState.STORED, ShardState.VERIFIED)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredShard:
+    """Where one shard lies. `is_at_hand` is False when its account is known not to answer."""
+
+    index: int
+    account_id: uuid.UUID
+    object_id: ObjectId
+    is_at_hand: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPack:
+    """A pack's layout, the shards that can be read, and where its chunk begins."""
+
+    layout: Layout
+    shards: tuple[StoredShard, ...]
+    offset: int
+
+    @property
+    def pack_id(self) -> uuid.UUID:
+        """The pack's id."""
+        return uuid.UUID(bytes=self.layout.pack_id)
+
+
+def load_pack(session: Session, pack_id: uuid.UUID) -> StoredPack:
+    """Return a pack as the index knows it."""
+    pack = session.get_one(Pack, pack_id)
+    offset = session.scalars(select(Chunk.offset).where(Chunk.pack_id == pack_id).limit(1)).one()
+    rows = session.execute(
+        select(ShardRow, CloudAccount.state)
+        .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
+        .where(
+            ShardRow.pack_id == pack_id,
+            ShardRow.state.in_(READABLE),
+            CloudAccount.state != AccountState.UNLINKED,
+        )
+        .order_by(ShardRow.index)
+    ).all()
+    away = (AccountState.SIGN_IN_AGAIN, AccountState.SILENT)
+    found = tuple(
+        StoredShard(row.index, row.account_id, ObjectId(row.object_id), state not in away)
+        for row, state in rows
+        if row.object_id
+    )
+    layout = Layout(pack.id.bytes, pack.length, pack.k, pack.m, pack.digest)
+    return StoredPack(layout, found, offset)
+
+
+def open_chunk_range(  # noqa: PLR0913, PLR0917 - what the index says stays apart from the range
+    tools: Tools,
+    pack: StoredPack,
+    place: Place,
+    keys: VersionKeys,
+    salt: bytes,
+    wanted: tuple[int, int],
+) -> bytes:
+    """Return plaintext bytes of a chunk; IntegrityError or Unavailable when that is impossible."""
+    begin, end = wanted
+    if begin == end:
+        return _open_from_whole(tools, pack, place, keys, salt)[begin:end]
+    span = chunks.frame_span(place, begin, end)
+    try:
+        sealed = _fetch(tools, pack, span)
+        return chunks.open_span(place, keys.file_key, keys.user_key, salt, span, sealed)
+    except IntegrityError as problem:
+        logger.warning("A range of pack %s did not open (%s).", pack.pack_id, problem.cause)
+    return _open_from_whole(tools, pack, place, keys, salt)[begin:end]
+
+
+def _fetch(tools: Tools, pack: StoredPack, span: Span) -> bytes:
+    """Return the sealed bytes of a span, column by column of the pieces they lie in."""
+    columns = erasure.spans(pack.offset + span.start, span.length, pack.layout.piece_length)
+    with ThreadPoolExecutor(max(1, len(columns)), thread_name_prefix="fetch") as pool:
+        return b"".join(pool.map(lambda column: _fetch_column(tools, pack, column), columns))
+
+
+def _fetch_column(tools: Tools, pack: StoredPack, column: PieceSpan) -> bytes:
+    """Return one column from its data shard, else decoded from the same column of k others."""
+    direct = [shard for shard in pack.shards if shard.index == column.index and shard.is_at_hand]
+    for shard in direct:
+        found = _get(tools, pack, shard, column)
+        if found is not None:
+            return found
+    others = [shard for shard in pack.shards if shard not in direct]
+    pieces = _gather(tools, pack, others, column)
+    k, m = pack.layout.k, pack.layout.m
+    return bytes(erasure.decode(pieces, k, m, column.length)[column.index])
+
+
+def _gather(
+    tools: Tools, pack: StoredPack, candidates: Sequence[StoredShard], column: PieceSpan
+) -> dict[int, bytes]:
+    """Fetch the same column of k shards, those at hand first; Unavailable when too few answer."""
+    k = pack.layout.k
+    waiting = sorted(candidates, key=lambda shard: (not shard.is_at_hand, shard.index))
+    pieces: dict[int, bytes] = {}
+    with ThreadPoolExecutor(k, thread_name_prefix="gather") as pool:
+        while len(pieces) < k and waiting:
+            asked, waiting = waiting[: k - len(pieces)], waiting[k - len(pieces) :]
+            answers = pool.map(lambda shard: _get(tools, pack, shard, column), asked)
+            pieces |= {
+                shard.index: answer
+                for shard, answer in zip(asked, answers, strict=True)
+                if answer is not None
+            }
+    if len(pieces) < k:
+        raise Unavailable
+    return pieces
+
+
+def _get(tools: Tools, pack: StoredPack, shard: StoredShard, column: PieceSpan) -> bytes | None:
+    """Return a column of one shard; None when its account does not give it, which is noted."""
+    start = shards.HEADER_LENGTH + column.position
+    return _get_range(tools, pack, shard, start, column.length)
+
+
+def _get_range(
+    tools: Tools, pack: StoredPack, shard: StoredShard, start: int, length: int
+) -> bytes | None:
+    try:
+        provider = tools.open_provider(shard.account_id)
+        return provider.get(shard.object_id, start, length)
+    except ProviderError as refusal:
+        _note(tools, pack, shard, refusal)
+        return None
+
+
+def _note(tools: Tools, pack: StoredPack, shard: StoredShard, refusal: ProviderError) -> None:
+    with tools.sessions.begin() as session:
+        if isinstance(refusal, ObjectMissing):
+            _mark(session, pack, [shard.index], ShardState.MISSING)
+        else:
+            health.note_failure(session, shard.account_id, refusal)
+
+
+def _mark(session: Session, pack: StoredPack, indexes: Iterable[int], state: ShardState) -> None:
+    session.execute(
+        update(ShardRow)
+        .where(
+            ShardRow.pack_id == pack.pack_id,
+            ShardRow.index.in_(list(indexes)),
+            ShardRow.state.in_(READABLE),
+        )
+        .values(state=state)
+    )
+
+
+def _open_from_whole(
+    tools: Tools, pack: StoredPack, place: Place, keys: VersionKeys, salt: bytes
+) -> bytes:
+    """Read whole shards with their MAC, drop the bad ones, join k good ones, open the chunk."""
+    good = _good_pieces(tools, pack, keys)
+    k, m = pack.layout.k, pack.layout.m
+    if len(good) < k:
+        raise Unavailable
+    problem = IntegrityError("shards")
+    for chosen in itertools.combinations(sorted(good), k):
+        try:
+            data = erasure.decode({i: good[i] for i in chosen}, k, m, pack.layout.piece_length)
+            body = erasure.join(data, pack.layout.pack_length)
+            packs.check_digest(body, pack.layout.digest)
+            sealed = packs.cut(body, pack.offset, place)
+            return chunks.open_whole(place, keys.file_key, keys.user_key, salt, sealed)
+        except IntegrityError as refusal:
+            problem = refusal
+    raise problem
+
+
+def _good_pieces(tools: Tools, pack: StoredPack, keys: VersionKeys) -> Mapping[int, memoryview]:
+    good: dict[int, memoryview] = {}
+    damaged = []
+    for shard in pack.shards:
+        whole = _get_range(tools, pack, shard, 0, pack.layout.object_length)
+        if whole is None:
+            continue
+        try:
+            good[shard.index] = shards.check_whole(keys.user_key, pack.layout, shard.index, whole)
+        except IntegrityError as problem:
+            logger.warning("Shard %s of %s failed: %s.", shard.index, pack.pack_id, problem.cause)
+            damaged.append(shard.index)
+    if damaged:
+        with tools.sessions.begin() as session:
+            _mark(session, pack, damaged, ShardState.DAMAGED)
+    return good

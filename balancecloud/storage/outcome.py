@@ -1,0 +1,142 @@
+"""What becomes of a version and its job when storing it stopped: each error gets a face.
+
+later: ask again, with a reason and a time · waiting: for an account · never: failed with a reason.
+"""
+
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from balancecloud.errors import (
+    BalanceCloudError,
+    Cancelled,
+    IntegrityError,
+    LeaseLost,
+    NeedsUser,
+    Temporary,
+    Unavailable,
+)
+from balancecloud.models.jobs import Job, JobEvent
+from balancecloud.models.library import Version
+from balancecloud.models.states import JobState, VersionState, WorkKind
+from balancecloud.storage import completion
+from balancecloud.storage.hold import hold
+from balancecloud.storage.placement import NoPlace
+from balancecloud.storage.tools import Tools
+from balancecloud.storage.work import Claim, bury, finish, postpone
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY_SECONDS = 2.0
+LONGEST_RETRY_SECONDS = 300.0
+# Waiting for a person or an account: looked at again now and then, and at once when one is linked.
+WAIT_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do with work that stopped. `seconds` None: it is over."""
+
+    job_state: JobState
+    version_state: VersionState
+    seconds: float | None
+    is_a_try: bool
+
+
+def judge(error: Exception, attempt: int, attempts: int) -> Verdict:
+    """Decide: pure, so that every kind of error is seen in one place."""
+    if isinstance(error, NoPlace | NeedsUser):
+        return Verdict(JobState.NEEDS_YOU, VersionState.WAITING, WAIT_SECONDS, is_a_try=False)
+    if isinstance(error, IntegrityError) or attempt >= attempts:
+        return Verdict(JobState.FAILED, VersionState.FAILED, None, is_a_try=True)
+    told = error.retry_after if isinstance(error, Temporary) else None
+    seconds = min(LONGEST_RETRY_SECONDS, told or FIRST_RETRY_SECONDS * 2 ** min(attempt - 1, 10))
+    is_a_try = not isinstance(error, Temporary | Unavailable)
+    return Verdict(JobState.RETRYING, VersionState.QUEUED, seconds, is_a_try)
+
+
+def settle(tools: Tools, claim: Claim, error: Exception) -> None:
+    """Record what stopped a claim. A lost lease is none of our business any more."""
+    if isinstance(error, LeaseLost):
+        return
+    try:
+        with tools.sessions.begin() as session:
+            hold(session, claim)
+            gone = _record(session, tools, claim, error)
+    except LeaseLost:
+        return
+    for upload_id in gone:
+        tools.spool.remove(upload_id)
+
+
+def _record(
+    session: Session, tools: Tools, claim: Claim, error: Exception
+) -> tuple[uuid.UUID, ...]:
+    """Write the outcome down; return the uploads whose spool is to be emptied."""
+    if isinstance(error, Cancelled):
+        finish(session, claim)
+        return tuple(cancel_job(session, claim.job_id)) if claim.job_id else ()
+    verdict = judge(error, claim.attempt, tools.config.attempts)
+    code = error.code if isinstance(error, BalanceCloudError) else "internal_error"
+    if isinstance(error, IntegrityError):
+        logger.error("An integrity check failed (%s) in work %s.", error.cause, claim.id)
+    if verdict.seconds is None:
+        bury(session, claim, code)
+    else:
+        postpone(session, claim, verdict.seconds, code, counts_as_try=verdict.is_a_try)
+    if claim.kind is WorkKind.STORE:
+        _show_in_version(session, claim, verdict, code)
+    _show_in_job(session, claim, verdict, code)
+    return ()
+
+
+def _show_in_version(session: Session, claim: Claim, verdict: Verdict, code: str) -> None:
+    version = session.get(Version, claim.key, with_for_update=True)
+    if version is None or version.state not in completion.UNFINISHED:
+        return
+    if verdict.version_state is VersionState.FAILED:
+        completion.fail(session, version, code)
+    else:
+        version.state = verdict.version_state
+        version.error_code = code
+
+
+def _show_in_job(session: Session, claim: Claim, verdict: Verdict, code: str) -> None:
+    job = session.get(Job, claim.job_id, with_for_update=True) if claim.job_id else None
+    if job is None or job.state in {JobState.DONE, JobState.FAILED, JobState.CANCELLED}:
+        return
+    if verdict.seconds is None:
+        if claim.kind is WorkKind.DELETE:
+            job.state, job.error_code = JobState.FAILED, code
+            job.finished_at = session.scalar(func.now().select())
+        else:
+            job.error_code = code
+    else:
+        job.state, job.error_code = verdict.job_state, code
+        job.retry_at = session.scalar((func.now() + timedelta(seconds=verdict.seconds)).select())
+    values = {"reason": code, "seconds": verdict.seconds, "attempt": claim.attempt}
+    level = "error" if verdict.seconds is None else "warn"
+    event = "work.failed" if verdict.seconds is None else "work.postponed"
+    session.add(JobEvent(job_id=job.id, level=level, code=event, args=values))
+
+
+def cancel_job(session: Session, job_id: uuid.UUID) -> list[uuid.UUID]:
+    """End a job that a person cancelled: what is stored stays, what was on its way goes.
+
+    Returns the uploads whose spool is to be emptied once this is committed.
+    """
+    gone = []
+    for version in completion.unfinished_versions(session, job_id):
+        upload_id = completion.withdraw(session, version, VersionState.CANCELLED)
+        if upload_id is not None:
+            gone.append(upload_id)
+    job = session.get_one(Job, job_id, with_for_update=True, populate_existing=True)
+    job.state = JobState.CANCELLED
+    job.finished_at = session.scalar(func.now().select())
+    job.retry_at = None
+    session.add(JobEvent(job_id=job.id, code="job.cancelled", args={"stored": job.files_stored}))
+    return gone

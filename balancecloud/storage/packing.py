@@ -1,0 +1,83 @@
+"""Making a pack and its shards: pure steps from plaintext to what is to be stored where."""
+
+import uuid
+from dataclasses import dataclass
+
+from balancecloud.clouds.provider import Shard, ShardName
+from balancecloud.crypto import chunks, names, packs, shards
+from balancecloud.crypto.keys import UserKey
+from balancecloud.crypto.places import Place
+from balancecloud.crypto.primitives import Buffer
+from balancecloud.crypto.shards import Layout
+from balancecloud.models.library import Version
+from balancecloud.storage import erasure
+from balancecloud.storage.placement import Plan
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class VersionKeys:
+    """What sealing and opening one version needs."""
+
+    user_key: UserKey
+    file_key: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SealedPack:
+    """A pack of one chunk, sealed: its bytes, its digest, and the salt that pins its plaintext."""
+
+    body: bytearray
+    digest: bytes
+    salt: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Parcel:
+    """One shard on its way: what is stored under which name on which account."""
+
+    index: int
+    account: uuid.UUID
+    name: ShardName
+    shard: Shard
+
+
+def place_of(version: Version, index: int) -> Place:
+    """Return the place of a version's chunk."""
+    return Place(
+        version.user_id.bytes,
+        version.file_id.bytes,
+        version.number,
+        index,
+        version.size,
+        version.chunk_size,
+        version.frame_log2,
+        version.pad,
+    )
+
+
+def seal_pack(place: Place, keys: VersionKeys, plaintext: Buffer) -> SealedPack:
+    """Seal a chunk as a pack of its own. The same input gives the same bytes."""
+    body = chunks.seal(place, keys.file_key, keys.user_key, plaintext)
+    return SealedPack(body, packs.digest([packs.header_of(body)]), chunks.salt_of(body))
+
+
+def layout_of(pack_id: uuid.UUID, pack: SealedPack, k: int, m: int) -> Layout:
+    """Return how a pack is cut."""
+    return Layout(pack_id.bytes, len(pack.body), k, m, pack.digest)
+
+
+def parcels(user_key: UserKey, layout: Layout, pack: SealedPack, plan: Plan) -> tuple[Parcel, ...]:
+    """Code a pack and seal its shards for the accounts of a plan."""
+    pieces = erasure.encode(pack.body, plan.k, plan.m)
+    return tuple(
+        _parcel(user_key, layout, placed.index, placed.account, pieces[placed.index])
+        for placed in plan.shards
+    )
+
+
+def _parcel(
+    user_key: UserKey, layout: Layout, index: int, account: uuid.UUID, piece: Buffer
+) -> Parcel:
+    sealed = shards.seal_shard(user_key, layout, index, piece)
+    name = names.shard_name(user_key, layout.pack_id, layout.k, layout.m, index)
+    return Parcel(index, account, ShardName(name), Shard(sealed.body, sealed.sha256))

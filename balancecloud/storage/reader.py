@@ -1,0 +1,120 @@
+"""Reading a version back: from the spool while it is there, else from the clouds.
+
+Every byte is passed on only after the tag of its frame held (docs/format.md 7.3). A shard that
+does not answer is replaced by others; one that fails its check is marked and never served.
+"""
+
+import uuid
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from balancecloud.errors import Unavailable
+from balancecloud.models.clouds import Chunk
+from balancecloud.models.library import Version
+from balancecloud.storage import spooled, version_keys
+from balancecloud.storage.fetching import StoredPack, load_pack, open_chunk_range
+from balancecloud.storage.packing import VersionKeys, place_of
+from balancecloud.storage.spooled import SpooledUpload
+from balancecloud.storage.tools import Tools
+
+# One chunk is read ahead while another is sent: two chunks in memory per download.
+AHEAD = 1
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Reading:
+    """One version being read."""
+
+    tools: Tools
+    version: Version  # detached: facts only
+    keys: VersionKeys
+    source: SpooledUpload | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Bytes `begin` to `end` of one chunk, the end excluded."""
+
+    index: int
+    begin: int
+    end: int
+
+
+def open_version(tools: Tools, session: Session, version: Version) -> Reading:
+    """Open a version's keys; nothing is fetched yet."""
+    user_key = version_keys.user_key(session, tools.keys, version.user_id, version.epoch)
+    keys = VersionKeys(user_key, version_keys.file_key(version, user_key))
+    return Reading(tools, version, keys, spooled.of_version(session, tools.keys, version.id))
+
+
+def stream(reading: Reading, begin: int, end: int) -> Iterator[bytes]:
+    """Yield the bytes `begin` to `end` of the version, the end excluded, chunk by chunk.
+
+    Raises Unavailable or IntegrityError; what was yielded before is right, but the answer must then
+    be aborted. The first chunk is fetched before the first byte is yielded.
+    """
+    waiting: deque[Future[bytes]] = deque()
+    todo = iter(stretches(reading.version, begin, end))
+    with ThreadPoolExecutor(AHEAD + 1, thread_name_prefix="read") as pool:
+        try:
+            for stretch in todo:
+                waiting.append(pool.submit(_read, reading, stretch))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def stretches(version: Version, begin: int, end: int) -> Iterator[Stretch]:
+    """Yield the part of each chunk that lies in a range; an empty file has one empty chunk."""
+    if version.size == 0:
+        yield Stretch(0, 0, 0)
+    at = begin
+    while at < end:
+        index = at // version.chunk_size
+        start = index * version.chunk_size
+        stop = min(end, start + version.chunk_size)
+        yield Stretch(index, at - start, stop - start)
+        at = stop
+
+
+def _read(reading: Reading, stretch: Stretch) -> bytes:
+    if reading.source is not None:
+        start = stretch.index * reading.version.chunk_size
+        try:
+            return reading.source.read(
+                reading.tools.spool, start + stretch.begin, start + stretch.end
+            )
+        except Unavailable:
+            # The version was stored meanwhile and its spool emptied: the clouds have it now.
+            pass
+    return _read_from_clouds(reading, stretch)
+
+
+def _read_from_clouds(reading: Reading, stretch: Stretch) -> bytes:
+    pack, salt = _chunk(reading, stretch.index)
+    place = place_of(reading.version, stretch.index)
+    return open_chunk_range(
+        reading.tools, pack, place, reading.keys, salt, (stretch.begin, stretch.end)
+    )
+
+
+def _chunk(reading: Reading, index: int) -> tuple[StoredPack, bytes]:
+    with reading.tools.sessions() as session:
+        row = session.execute(
+            select(Chunk.pack_id, Chunk.salt).where(
+                Chunk.version_id == reading.version.id, Chunk.index == index
+            )
+        ).one_or_none()
+        if row is None:
+            raise Unavailable
+        pack_id: uuid.UUID = row.pack_id
+        return load_pack(session, pack_id), row.salt
