@@ -1,3 +1,4 @@
 """What is in Redis and may vanish: doorbell and progress.
 
-Holds ids and numbers, never names or secrets."""
+Holds ids and numbers, never names or secrets.
+"""
