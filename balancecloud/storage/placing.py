@@ -145,14 +145,15 @@ def _plan_anew(target: Target, pack: SealedPack, refused: Collection[uuid.UUID])
 def _refuse_for_now(target: Target) -> None:
     """Raise Throttled when an account only asked for patience: then there is a time to wait for."""
     with target.tools.sessions() as session:
+        remaining = func.min(func.extract("epoch", CloudAccount.paused_until - func.now()))
         wait = session.scalar(
-            select(func.min(CloudAccount.paused_until) - func.now()).where(
+            select(remaining).where(
                 CloudAccount.user_id == target.version.user_id,
                 CloudAccount.state == AccountState.SLOWED,
             )
         )
     if wait is not None:
-        raise Throttled(retry_after=max(1.0, wait.total_seconds()))
+        raise Throttled(retry_after=max(1.0, float(wait)))
 
 
 def _reserve_all(target: Target, made: Sequence[Parcel]) -> dict[int, ObjectId | None]:

@@ -1,0 +1,164 @@
+"""The tree of folders and files: finding what belongs to a person, taking names."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import literal, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from balancecloud.errors import Invalid, NameTaken, NotFound
+from balancecloud.library.names import DEEPEST, numbered
+from balancecloud.library.views import Crumb
+from balancecloud.models.library import Node
+from balancecloud.models.states import NodeKind
+
+CONFLICTS = ("version", "keep_both", "fail")
+MOST_TWINS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A file's node, locked; `is_new` when its name was free until now."""
+
+    node: Node
+    is_new: bool
+
+
+def find_node(session: Session, user_id: uuid.UUID, node_id: uuid.UUID) -> Node:
+    """Return a person's node; NotFound for another's, a trashed or a missing one alike."""
+    node = session.scalar(
+        select(Node).where(Node.id == node_id, Node.user_id == user_id, Node.trashed_at.is_(None))
+    )
+    if node is None:
+        raise NotFound
+    return node
+
+
+def find_folder(session: Session, user_id: uuid.UUID, folder_id: uuid.UUID | None) -> Node | None:
+    """Return a person's folder, None for the root; it can't be removed until this is committed."""
+    if folder_id is None:
+        return None
+    node = session.scalar(
+        select(Node)
+        .where(
+            Node.id == folder_id,
+            Node.user_id == user_id,
+            Node.kind == NodeKind.FOLDER,
+            Node.trashed_at.is_(None),
+        )
+        .with_for_update(read=True, key_share=True)
+    )
+    if node is None:
+        raise NotFound
+    return node
+
+
+def crumbs(session: Session, folder_id: uuid.UUID | None) -> tuple[Crumb, ...]:
+    """Return the way from the root down to and with a folder."""
+    steps = literal(0).label("steps")
+    way = (
+        select(Node.id, Node.name, Node.parent_id, steps)
+        .where(Node.id == folder_id)
+        .cte("way", recursive=True)
+    )
+    above = select(Node.id, Node.name, Node.parent_id, way.c.steps + 1)
+    way = way.union_all(above.join(way, Node.id == way.c.parent_id))
+    rows = session.execute(select(way.c.id, way.c.name).order_by(way.c.steps.desc()))
+    return tuple(Crumb(row.id, row.name) for row in rows)
+
+
+def add_folder(
+    session: Session, user_id: uuid.UUID, parent_id: uuid.UUID | None, name: str
+) -> Node:
+    """Make a folder; NameTaken when a sibling has that name."""
+    find_folder(session, user_id, parent_id)
+    if len(crumbs(session, parent_id)) >= DEEPEST:
+        problem = f"Folders can be at most {DEEPEST} deep."
+        raise Invalid({"parent_id": [problem]}, problem)
+    node = _insert(session, user_id, parent_id, name, NodeKind.FOLDER)
+    if node is None:
+        raise NameTaken
+    return node
+
+
+def ensure_folders(
+    session: Session, user_id: uuid.UUID, parent_id: uuid.UUID | None, names: Sequence[str]
+) -> tuple[uuid.UUID | None, list[uuid.UUID]]:
+    """Find or make folders below one another; return the last and those that were made."""
+    made = []
+    for name in names:
+        node = _insert(session, user_id, parent_id, name, NodeKind.FOLDER)
+        if node is not None:
+            made.append(node.id)
+        else:
+            node = _sibling(session, user_id, parent_id, name)
+        if node.kind is not NodeKind.FOLDER:
+            raise NameTaken
+        parent_id = node.id
+    return parent_id, made
+
+
+def take_file(
+    session: Session, user_id: uuid.UUID, parent_id: uuid.UUID | None, name: str, conflict: str
+) -> Taken:
+    """Take a name for a new version of a file, as `conflict` says when it is taken already."""
+    find_folder(session, user_id, parent_id)
+    node = _insert(session, user_id, parent_id, name, NodeKind.FILE)
+    if node is not None:
+        return Taken(node, is_new=True)
+    if conflict == "keep_both":
+        return _take_numbered(session, user_id, parent_id, name)
+    sibling = _sibling(session, user_id, parent_id, name)
+    if conflict == "fail" or sibling.kind is NodeKind.FOLDER:
+        raise NameTaken
+    return Taken(sibling, is_new=False)
+
+
+def _take_numbered(
+    session: Session, user_id: uuid.UUID, parent_id: uuid.UUID | None, name: str
+) -> Taken:
+    for number in range(2, MOST_TWINS):
+        node = _insert(session, user_id, parent_id, numbered(name, number), NodeKind.FILE)
+        if node is not None:
+            return Taken(node, is_new=True)
+    raise NameTaken
+
+
+def _insert(
+    session: Session,
+    user_id: uuid.UUID,
+    parent_id: uuid.UUID | None,
+    name: str,
+    kind: NodeKind,
+) -> Node | None:
+    """Add a node unless its name is taken; a concurrent one with that name is waited for."""
+    node_id = uuid.uuid4()
+    file_id = node_id if kind is NodeKind.FILE else None
+    made = session.scalar(
+        insert(Node)
+        .values(
+            id=node_id, user_id=user_id, parent_id=parent_id, kind=kind, name=name, file_id=file_id
+        )
+        .on_conflict_do_nothing()
+        .returning(Node.id)
+    )
+    return session.get_one(Node, made) if made else None
+
+
+def _sibling(session: Session, user_id: uuid.UUID, parent_id: uuid.UUID | None, name: str) -> Node:
+    node = session.scalar(
+        select(Node)
+        .where(
+            Node.user_id == user_id,
+            Node.parent_id.is_not_distinct_from(parent_id),
+            Node.name == name,
+            Node.trashed_at.is_(None),
+        )
+        .with_for_update()
+    )
+    if node is None:
+        # It was removed between the two statements: the person's next try will find it free.
+        raise NameTaken
+    return node

@@ -1,0 +1,362 @@
+"""Taking files in: one form's files either all become versions, or nothing of them stays.
+
+The beginning, the parts and the end of an upload are committed each for itself, so that what is
+under way is seen, and what was abandoned is found and removed.
+"""
+
+import logging
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from balancecloud.config import Config
+from balancecloud.crypto import wrapping
+from balancecloud.crypto.keys import MasterKeys
+from balancecloud.crypto.primitives import Buffer
+from balancecloud.errors import Cancelled, NoSpoolSpace, TooLarge
+from balancecloud.library import mime_types, quota, tree
+from balancecloud.library.sealing import Envelope, SpoolWriter
+from balancecloud.models.jobs import Job, JobEvent
+from balancecloud.models.library import Node, Upload, Version
+from balancecloud.models.people import User
+from balancecloud.models.states import JobKind, JobState, UploadState, VersionState, WorkKind
+from balancecloud.storage import version_keys
+from balancecloud.storage.tools import Tools
+from balancecloud.storage.work import STORE_PRIORITY, insert_work
+
+logger = logging.getLogger(__name__)
+
+# How long a receiving request may be silent before its upload counts as abandoned. Longer than
+# the read deadline on the body, so that a living request always renews it first.
+LEASE = timedelta(seconds=120)
+NOTE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where files of a form go, and what to do about a name that is taken."""
+
+    user_id: uuid.UUID
+    parent_id: uuid.UUID | None
+    conflict: str
+    source: str  # "web" | "api"
+    declared_bytes: int  # of the whole body: what is reserved
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What a form became."""
+
+    job_id: uuid.UUID
+    node_ids: tuple[uuid.UUID, ...]
+    work_ids: tuple[uuid.UUID, ...]
+
+
+@dataclass(slots=True)
+class Incoming:
+    """One file of a form while it arrives."""
+
+    node_id: uuid.UUID
+    version_id: uuid.UUID
+    upload_id: uuid.UUID
+    writer: SpoolWriter
+    length: int = 0
+    sha256: bytes = b""
+
+
+class Intake:
+    """The files of one form on their way into the spool."""
+
+    def __init__(self, tools: Tools, wanted: Wanted) -> None:
+        self._tools = tools
+        self._wanted = wanted
+        self._owner = uuid.uuid4()
+        self._job_id: uuid.UUID | None = None
+        self._files: list[Incoming] = []
+        self._made_folders: list[uuid.UUID] = []
+        self._received = 0
+        self._noted_at = tools.clock.monotonic()
+
+    def start_file(self, path: Sequence[str], content_type: str | None) -> None:
+        """Begin the next file; its last name is the file's, those before are folders.
+
+        The first one reserves the whole body. Raises what stands in its way; nothing stays then.
+        """
+        if self._tools.spool.free_bytes() < self._wanted.declared_bytes - self._received:
+            raise NoSpoolSpace
+        with self._tools.sessions.begin() as session:
+            self._files.append(self._begin(session, path, content_type))
+
+    def write(self, plaintext: Buffer) -> None:
+        """Take bytes of the file begun last; TooLarge beyond the largest file allowed."""
+        current = self._files[-1]
+        if current.writer.length + len(plaintext) > self._tools.config.largest_file_bytes:
+            raise TooLarge
+        current.writer.write(plaintext)
+        self._received += len(plaintext)
+        if self._tools.clock.monotonic() - self._noted_at >= NOTE_SECONDS:
+            self._note(current)
+
+    def end_file(self) -> None:
+        """Make the file begun last durable in the spool."""
+        current = self._files[-1]
+        current.writer.finish()
+        current.length, current.sha256 = current.writer.length, current.writer.sha256
+
+    def finish(self) -> Arrived:
+        """Make every file a version on its way, in one transaction; Cancelled if the job was."""
+        if self._job_id is None:
+            raise AssertionError("A form without a file is refused before it is finished.")
+        with self._tools.sessions.begin() as session:
+            job = session.get_one(Job, self._job_id, with_for_update=True)
+            if job.state is JobState.CANCELLING:
+                raise Cancelled
+            job.state, job.files_total = JobState.QUEUED, len(self._files)
+            work_ids = tuple(self._queue(session, file) for file in self._files)
+            kept = sum(file.length for file in self._files)
+            quota.give_back(session, self._wanted.user_id, self._wanted.declared_bytes - kept)
+            values = {"files": len(self._files), "bytes": kept}
+            session.add(JobEvent(job_id=job.id, code="upload.received", args=values))
+        return Arrived(self._job_id, tuple(file.node_id for file in self._files), work_ids)
+
+    def abort(self, reason: str) -> None:
+        """Leave nothing of the form but its job, which says why."""
+        for file in self._files:
+            file.writer.drop()
+        with self._tools.sessions.begin() as session:
+            if self._job_id is not None:
+                abandon_job(session, self._job_id, reason)
+            _drop_empty_folders(session, self._made_folders)
+        for file in self._files:
+            self._tools.spool.remove(file.upload_id)
+
+    def _begin(self, session: Session, path: Sequence[str], content_type: str | None) -> Incoming:
+        wanted = self._wanted
+        rest = wanted.declared_bytes - self._received
+        if self._job_id is None:
+            quota.reserve(session, wanted.user_id, wanted.declared_bytes)
+            tree.find_folder(session, wanted.user_id, wanted.parent_id)
+            self._job_id = _open_job(session, wanted, path[-1])
+        folder_id, made = tree.ensure_folders(session, wanted.user_id, wanted.parent_id, path[:-1])
+        self._made_folders += made
+        taken = tree.take_file(session, wanted.user_id, folder_id, path[-1], wanted.conflict)
+        version = self._add_version(session, taken.node, path[-1], content_type, rest)
+        self._pass_reservation(session)
+        envelope = _add_upload(session, self._tools.keys, version, rest, self._owner)
+        session.execute(
+            update(Job).where(Job.id == self._job_id).values(files_total=len(self._files) + 1)
+        )
+        writer = SpoolWriter(self._tools, envelope)
+        return Incoming(taken.node.id, version.id, envelope.upload_id, writer)
+
+    def _add_version(
+        self, session: Session, node: Node, name: str, content_type: str | None, rest: int
+    ) -> Version:
+        version = new_version(session, self._tools.config, self._tools.keys, node)
+        version.size = rest
+        version.mime_type = mime_types.of(name, content_type)
+        version.job_id = self._job_id
+        session.add(version)
+        session.flush()
+        return version
+
+    def _pass_reservation(self, session: Session) -> None:
+        """Leave the file before only its own bytes: the rest is the next one's."""
+        if self._files:
+            before = self._files[-1]
+            _settle_size(session, before)
+
+    def _note(self, current: Incoming) -> None:
+        """Say how far it is, and that this request lives; Cancelled if the job was."""
+        self._noted_at = self._tools.clock.monotonic()
+        with self._tools.sessions.begin() as session:
+            session.execute(
+                update(Version)
+                .where(Version.id == current.version_id)
+                .values(received_bytes=current.writer.length)
+            )
+            session.execute(
+                update(Upload)
+                .where(Upload.owner == self._owner)
+                .values(lease_until=func.now() + LEASE)
+            )
+            state = session.scalar(select(Job.state).where(Job.id == self._job_id))
+        if state is JobState.CANCELLING:
+            raise Cancelled
+
+    def _queue(self, session: Session, file: Incoming) -> uuid.UUID:
+        _settle_size(session, file)
+        version = session.get_one(Version, file.version_id)
+        version.state = VersionState.QUEUED
+        session.execute(
+            update(Upload)
+            .where(Upload.id == file.upload_id)
+            .values(state=UploadState.RECEIVED, owner=None, lease_until=None)
+        )
+        return insert_work(
+            session,
+            WorkKind.STORE,
+            file.version_id,
+            self._wanted.user_id,
+            self._job_id,
+            STORE_PRIORITY,
+        )
+
+
+def new_version(session: Session, config: Config, keys: MasterKeys, node: Node) -> Version:
+    """Return the next version of a file, with a key of its own; the node is locked for it."""
+    if node.file_id is None:
+        raise AssertionError("A folder has no versions.")
+    session.scalar(select(Node.id).where(Node.id == node.id).with_for_update())
+    highest = session.scalar(
+        select(func.max(Version.number)).where(Version.file_id == node.file_id)
+    )
+    number = (highest or 0) + 1
+    key = version_keys.newest_user_key(session, keys, node.user_id)
+    secret = secrets.token_bytes(32)
+    protection = session.scalars(select(User.protection).where(User.id == node.user_id)).one()
+    return Version(
+        user_id=node.user_id,
+        file_id=node.file_id,
+        number=number,
+        state=VersionState.RECEIVING,
+        size=0,
+        chunk_size=config.chunk_size,
+        frame_log2=config.frame_log2,
+        pad=True,
+        epoch=key.epoch,
+        file_key=version_keys.wrap_file_key(key, node.file_id, number, secret),
+        protection=protection,
+        mime_type=mime_types.UNKNOWN,
+    )
+
+
+def abandon_job(session: Session, job_id: uuid.UUID, reason: str) -> list[uuid.UUID]:
+    """Remove what a job was receiving: versions, new nodes, reservations. The job says why.
+
+    Returns the uploads whose spool is to be emptied.
+    """
+    job = session.get_one(Job, job_id, with_for_update=True)
+    rows = session.execute(
+        select(Version, Upload)
+        .join(Upload, Upload.version_id == Version.id)
+        .where(Version.job_id == job_id, Version.state == VersionState.RECEIVING)
+    ).all()
+    for version, upload in rows:
+        quota.give_back(session, version.user_id, upload.reserved_bytes)
+        session.delete(upload)
+        session.flush()
+        session.delete(version)
+        session.flush()
+        _drop_unused_node(session, version.file_id)
+    was_cancelled = reason == Cancelled.code or job.state is JobState.CANCELLING
+    job.state = JobState.CANCELLED if was_cancelled else JobState.FAILED
+    job.error_code = None if was_cancelled else reason
+    job.files_failed = 0 if was_cancelled else job.files_total
+    job.finished_at = session.scalar(func.now().select())
+    code = "job.cancelled" if was_cancelled else "upload.aborted"
+    session.add(JobEvent(job_id=job.id, level="warn", code=code, args={"reason": reason}))
+    return [upload.id for _, upload in rows]
+
+
+def sweep(tools: Tools) -> int:
+    """Remove uploads whose request died, and spooled bytes that no upload owns; return how many."""
+    with tools.sessions.begin() as session:
+        job_ids = set(
+            session.scalars(
+                select(Version.job_id)
+                .join(Upload, Upload.version_id == Version.id)
+                .where(
+                    Upload.state == UploadState.RECEIVING,
+                    Upload.lease_until < func.now(),
+                    Version.job_id.is_not(None),
+                )
+            )
+        )
+        gone = [
+            upload
+            for job_id in sorted(filter(None, job_ids))
+            for upload in abandon_job(session, job_id, "broken_upload")
+        ]
+    for upload in gone:
+        tools.spool.remove(upload)
+    return len(gone) + _remove_orphans(tools)
+
+
+def _remove_orphans(tools: Tools) -> int:
+    """Remove spooled bytes without a row: a crash came between the two."""
+    removed = 0
+    for upload in list(tools.spool.uploads()):
+        with tools.sessions() as session:
+            known = session.scalar(select(Upload.id).where(Upload.id == upload))
+        if known is None:
+            tools.spool.remove(upload)
+            removed += 1
+    return removed
+
+
+def _open_job(session: Session, wanted: Wanted, name: str) -> uuid.UUID:
+    job = Job(
+        user_id=wanted.user_id,
+        kind=JobKind.STORE,
+        state=JobState.RUNNING,
+        source=wanted.source,
+        folder_id=wanted.parent_id,
+        subject=name,
+        started_at=session.scalar(func.now().select()),
+    )
+    session.add(job)
+    session.flush()
+    return job.id
+
+
+def _add_upload(
+    session: Session, keys: MasterKeys, version: Version, reserved: int, owner: uuid.UUID
+) -> Envelope:
+    upload_id, key = uuid.uuid4(), secrets.token_bytes(32)
+    row = wrapping.upload_key_row(version.user_id.bytes, upload_id.bytes)
+    session.add(
+        Upload(
+            id=upload_id,
+            user_id=version.user_id,
+            version_id=version.id,
+            state=UploadState.RECEIVING,
+            reserved_bytes=reserved,
+            wrapped_key=wrapping.wrap(keys.writing, row, key),
+            master_version=keys.writing.version,
+            owner=owner,
+            lease_until=func.now() + LEASE,
+        )
+    )
+    session.flush()
+    return Envelope(version.user_id, upload_id, key)
+
+
+def _settle_size(session: Session, file: Incoming) -> None:
+    """Write down a file's exact size, its hash, and that it needs no more than that."""
+    session.execute(
+        update(Version)
+        .where(Version.id == file.version_id)
+        .values(size=file.length, received_bytes=file.length, sha256=file.sha256)
+    )
+    session.execute(
+        update(Upload).where(Upload.id == file.upload_id).values(reserved_bytes=file.length)
+    )
+
+
+def _drop_unused_node(session: Session, file_id: uuid.UUID) -> None:
+    used = select(Version.id).where(Version.file_id == file_id)
+    if session.scalar(used.limit(1)) is None:
+        session.execute(delete(Node).where(Node.file_id == file_id))
+
+
+def _drop_empty_folders(session: Session, folder_ids: Sequence[uuid.UUID]) -> None:
+    for folder_id in reversed(folder_ids):
+        holds = select(Node.id).where(Node.parent_id == folder_id)
+        if session.scalar(holds.limit(1)) is None:
+            session.execute(delete(Node).where(Node.id == folder_id))
