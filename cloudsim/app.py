@@ -12,7 +12,7 @@ from cloudsim.control import routes as control
 from cloudsim.google import drive
 from cloudsim.google.refusals import bad_request, refusal
 from cloudsim.microsoft import graph
-from cloudsim.microsoft.refusals import graph_refusal
+from cloudsim.microsoft.refusals import Problem, graph_refusal
 from cloudsim.oauth import google, microsoft
 from cloudsim.oauth.consent import BRANDS, size_text
 from cloudsim.pages import render, stylesheet
@@ -66,9 +66,9 @@ class Simulator:
             response = refused.response
         except BadBody as error:
             response = _bad_body(route, call, error)
-        except (Hangup, OSError):
+        except Hangup:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - the error page: one fault must not end the server
             _log.exception("%s %s failed", route.provider, route.name)
             response = json_response({"error": "The simulator itself failed."}, 500)
         self._note(route, call, response)
@@ -100,7 +100,7 @@ class Simulator:
 
 
 def index(call: Call) -> Response:
-    """What this is, for a person who opens the address."""
+    """Say what this is, to a person who opens the address."""
     accounts = [
         {
             "where": BRANDS[account.provider][0],
@@ -131,7 +131,7 @@ def _no_route(services: Services, request: Request) -> Response:
         return refusal(404, "notFound", "Not Found").response
     if first == "microsoft":
         message = "Resource not found for the segment."
-        return graph_refusal(services, request, 400, "BadRequest", message).response
+        return graph_refusal(services, request, Problem(400, "BadRequest", message)).response
     return html_response(render("problem.html", name=("This server", "cloudsim"), code="404",
                                 sentence="There is nothing at this address."), 404)  # fmt: skip
 
@@ -141,7 +141,9 @@ def _bad_body(route: Route, call: Call, error: BadBody) -> Response:
         return bad_request("Parse Error").response
     if route.provider == "microsoft":
         message = "Unable to read JSON request payload."
-        return graph_refusal(call.services, call.request, 400, "BadRequest", message).response
+        return graph_refusal(
+            call.services, call.request, Problem(400, "BadRequest", message)
+        ).response
     return json_response({"error": str(error)}, 400)
 
 
@@ -149,7 +151,9 @@ def _account_gone(route: Route, call: Call) -> Response:
     if route.provider == "google":
         return refusal(503, "backendError", "Transient failure").response
     message = "Service unavailable"
-    refused = graph_refusal(call.services, call.request, 503, "serviceNotAvailable", message)
+    refused = graph_refusal(
+        call.services, call.request, Problem(503, "serviceNotAvailable", message)
+    )
     return refused.response.with_headers(("Retry-After", "30"))
 
 
@@ -169,7 +173,7 @@ class Running:
 
 @contextmanager
 def listening(settings: Settings, hooks: Sequence[Hook] = ()) -> Iterator[Running]:
-    """A simulator bound to its port; serve() answers until stop() is called."""
+    """Bind a simulator to its port; serve() answers until stop() is called."""
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (settings.data / "lock").open("w") as lock:
         try:
@@ -185,12 +189,13 @@ def listening(settings: Settings, hooks: Sequence[Hook] = ()) -> Iterator[Runnin
             yield Running(url, simulator, listener.stop, lambda: listener.serve(simulator))
         finally:
             listener.stop()
+            listener.wait(2.0)
             services.database.close()
 
 
 @contextmanager
 def running(settings: Settings, hooks: Sequence[Hook] = ()) -> Iterator[Running]:
-    """A simulator served by a thread of this process until the block ends."""
+    """Serve a simulator by a thread of this process until the block ends."""
     with listening(settings, hooks) as sim:
         thread = threading.Thread(target=sim.serve, name="cloudsim", daemon=True)
         thread.start()

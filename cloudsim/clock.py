@@ -21,7 +21,7 @@ class Clock:
 
 
 def utc_text(seconds: float) -> str:
-    """The moment as both providers write it: UTC, three decimals and a Z."""
+    """Write the moment as both providers do: UTC, three decimals and a Z."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 

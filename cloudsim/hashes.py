@@ -19,7 +19,7 @@ class Hasher(Protocol):
 
 
 class QuickXor:
-    """OneDrive's quickXorHash: a 160-bit register into which each byte is XORed 11 bits further on."""
+    """OneDrive's quickXorHash: 160 bits into which each byte is XORed 11 bits further on."""
 
     def __init__(self) -> None:
         self._folded = np.zeros(_PERIOD, dtype=np.uint8)
@@ -43,7 +43,7 @@ class QuickXor:
         self._length += len(rest)
 
     def base64(self) -> str:
-        """The hash in the standard alphabet, as Graph writes it."""
+        """Finish the hash, in the standard alphabet as Graph writes it."""
         register = 0
         for index, byte in enumerate(self._folded.tolist()):
             register ^= byte << (11 * index % _REGISTER_BITS)
@@ -98,12 +98,12 @@ ContentHashes = GoogleHashes | MicrosoftHashes
 
 
 def hashes_of(provider: str) -> ContentHashes:
-    """A fresh set of the hashes this provider reports."""
+    """Start a fresh set of the hashes this provider reports."""
     return GoogleHashes() if provider == "google" else MicrosoftHashes()
 
 
 def digest_pieces(provider: str, pieces: Iterable[memoryview]) -> Digests:
-    """The provider's hashes over all the pieces."""
+    """Compute the provider's hashes over all the pieces."""
     hashes = hashes_of(provider)
     for piece in pieces:
         hashes.update(piece)

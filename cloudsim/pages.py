@@ -12,7 +12,7 @@ _ENVIRONMENT = Environment(
 
 
 def render(template: str, **values: object) -> str:
-    """The template with its values, escaped for HTML."""
+    """Fill the template with its values, escaped for HTML."""
     return _ENVIRONMENT.get_template(template).render(values)
 
 

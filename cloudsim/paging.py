@@ -12,13 +12,13 @@ class BadPageToken(Exception):
 
 
 def page_token(secret: bytes, listing: str, last: list[Any]) -> str:
-    """The token that goes on behind the row with these values, in this listing only."""
+    """Make the token that goes on behind the row with these values, in this listing only."""
     body = json.dumps(last, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(_seal(secret, listing, body) + body).decode().rstrip("=")
 
 
 def read_page_token(secret: bytes, listing: str, token: str) -> list[Any]:
-    """The values a token carries; BadPageToken for another listing's or an invented one."""
+    """Read the values a token carries; BadPageToken for another listing's or an invented one."""
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except ValueError as error:

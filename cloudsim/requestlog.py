@@ -44,7 +44,7 @@ class RequestLog:
             self._entries.append(entry)
 
     def since(self, number: int) -> list[dict[str, Any]]:
-        """The entries with a greater number, oldest first."""
+        """Give the entries with a greater number, oldest first."""
         with self._guard:
             return [asdict(entry) for entry in self._entries if entry.number > number]
 

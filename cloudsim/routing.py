@@ -50,12 +50,12 @@ Handler = Callable[[Call], Response]
 
 
 def nobody(_services: Services, _request: Request, _query: Params) -> None:
-    """The guard of routes that need no token, or check their own."""
+    """Find nobody: the guard of routes that need no token, or check their own."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """A method and a form of path with the function that answers it; its name is for faults and logs."""
+    """A method and a form of path with its function; the name is for faults and logs."""
 
     provider: str
     name: str
@@ -67,7 +67,7 @@ class Route:
 
 
 class Hook(Protocol):
-    """Steps in before a route's handler, to answer in its place, and after it, to change its answer."""
+    """Steps in before a handler, to answer in its place, and after it, to change its answer."""
 
     def before(self, route: Route, call: Call) -> Response | None: ...
 
@@ -75,7 +75,7 @@ class Hook(Protocol):
 
 
 class Router:
-    """Finds the route of a request: by method and first segment, then the first pattern that fits."""
+    """Finds routes by method and first segment; the first pattern that fits wins."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._routes: dict[tuple[str, str], list[Route]] = {}
@@ -85,7 +85,7 @@ class Router:
     def find(
         self, method: str, path: str, query_text: str
     ) -> tuple[Route, Mapping[str, str]] | None:
-        """The route and the named groups of its pattern, as they stand in the path."""
+        """Find the route and the named groups of its pattern, as they stand in the path."""
         first, _, rest = path.removeprefix("/").partition("/")
         provider, rest = (first, rest) if first in _PREFIXES else ("own", path.removeprefix("/"))
         for route in self._routes.get((method, provider), ()):

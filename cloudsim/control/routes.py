@@ -108,7 +108,7 @@ def set_state(call: Call) -> Response:
 
 
 def revoke(call: Call) -> Response:
-    """The owner takes every grant back at the provider."""
+    """Take every grant back, as the owner can at the provider."""
     call.services.grants.revoke_all(_account(call).id)
     return json_response({})
 
@@ -176,7 +176,7 @@ def corrupt(call: Call) -> Response:
 
 
 def delete_object(call: Call) -> Response:
-    """The object vanishes, past every bin."""
+    """Let the object vanish, past every bin."""
     call.services.blobs.discard(call.services.objects.remove(_object(call).id))
     return Response(204)
 
@@ -192,7 +192,7 @@ def advance_clock(call: Call) -> Response:
 
 def _reset_with(log: RequestLog) -> Callable[[Call], Response]:
     def reset(call: Call) -> Response:
-        """The world as at its first start."""
+        """Make the world as at its first start."""
         services = call.services
         services.accounts.remove_everybody()
         services.blobs.sweep(services.objects.blobs_in_use(), services.uploads.unfinished())

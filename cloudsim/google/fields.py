@@ -61,7 +61,7 @@ def _merge(mask: dict[str, Mask], path: list[str], below: Mask) -> None:
 
 
 def apply_mask(value: Any, mask: Mask) -> Any:
-    """The wanted parts of a JSON value."""
+    """Pick the wanted parts of a JSON value."""
     if not mask or "*" in mask:
         return value
     if isinstance(value, list):

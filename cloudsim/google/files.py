@@ -102,7 +102,7 @@ def get(call: Call) -> Response:
 
 
 def _may_see_root(call: Call) -> bool:
-    """Under drive.file the root was not made by the client: 404, unless old clients are borne with."""
+    """Under drive.file the root, not made by the client, is 404; compat bears with asking."""
     return sees_all(call.known_caller) or not call.services.settings.strict
 
 

@@ -85,7 +85,7 @@ def _page(call: Call, keys: list[_Key], at_most: int) -> list[Object]:
 
 
 def _behind(keys: list[_Key], last: list[Any]) -> Condition:
-    """The rows that sort behind these values: greater in one column, equal in all before it."""
+    """Select what sorts behind these values: greater in one column, equal in all before."""
     cases, values = [], []
     for index, key in enumerate(keys):
         same = [f"{before.column} = ?" for before in keys[:index]]
@@ -108,7 +108,7 @@ def _values(file: Object, keys: list[_Key]) -> list[Any]:
 
 
 def _listing(call: Call) -> str:
-    """What a page token belongs to."""
+    """Name what a page token belongs to."""
     query = call.query
     return f"{call.known_caller.account.id}\n{query.get('q')}\n{query.get('orderBy')}"
 

@@ -15,6 +15,7 @@ from cloudsim.store.objects import (
     NewObject,
     NoRoom,
     Object,
+    Vanished,
 )  # fmt: skip
 
 _KEPT_AS_SENT = ("description", "starred")
@@ -77,12 +78,15 @@ def make_file(call: Call, sent: Mapping[str, Any], mime: str, content: Content |
 def replace_content(call: Call, old: Object, mime: str, content: Content) -> Object:
     """Give a file other bytes; refused for want of room, the old ones stay."""
     try:
-        new = call.services.objects.replace_content(old, content, mime or old.mime)
+        new, nobodys = call.services.objects.replace_content(old.id, content, mime or old.mime)
     except NoRoom as error:
         _discard(call, content)
         raise no_room() from error
-    if old.blob:
-        call.services.blobs.discard([old.blob])
+    except Vanished as error:
+        _discard(call, content)
+        raise not_found(old.id) from error
+    if nobodys:
+        call.services.blobs.discard([nobodys])
     return new
 
 
@@ -100,7 +104,10 @@ def changed(call: Call, old: Object, sent: Mapping[str, Any]) -> Object:
         modified=call.services.clock.now() if modified is None else modified,
         details=_details(old.details, sent),
     )
-    new = call.services.objects.change(old.id, change)
+    try:
+        new = call.services.objects.change(old.id, change)
+    except Vanished as error:
+        raise not_found(old.id) from error
     if "trashed" in sent and bool(sent["trashed"]) != old.trashed_itself:
         call.services.objects.set_trashed(old.id, trashed=bool(sent["trashed"]))
         new = visible(call, old.id)
@@ -108,7 +115,7 @@ def changed(call: Call, old: Object, sent: Mapping[str, Any]) -> Object:
 
 
 def parent_of(call: Call, sent: Mapping[str, Any]) -> str:
-    """The one folder the file lies in; the root when none is named."""
+    """Find the one folder the file lies in; the root when none is named."""
     account = call.known_caller.account
     parents = sent.get("parents") or ["root"]
     if not isinstance(parents, list) or not all(isinstance(one, str) for one in parents):

@@ -12,6 +12,7 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^'\\]|\\.)*')|(?P<word>[A-Za-z][A-Za-z0-9.]*)"
     r"|(?P<mark>!=|<=|>=|[=<>(){}]))"
 )
+_HAS = "EXISTS (SELECT 1 FROM json_each(details, ?) WHERE key = ? AND value = ?)"
 _COMPARISONS = frozenset({"=", "!=", "<", "<=", ">", ">="})
 _TIMES = {"modifiedTime": "modified", "createdTime": "created"}
 _FLAGS = {
@@ -36,7 +37,7 @@ class _Token:
 
 
 def read_query(text: str, root_id: str) -> Condition:
-    """The condition a query states; refused as Drive does when it cannot be read."""
+    """Read the condition a query states; refused as Drive does when there is none."""
     return _Reader(_tokens(text), root_id).whole()
 
 
@@ -138,8 +139,7 @@ class _Reader:
             self._expect(expected)
         value = self._text()
         self._expect("}")
-        found = f"EXISTS (SELECT 1 FROM json_each(details, '$.{name}') WHERE key = ? AND value = ?)"
-        return Condition(found, (key, value))
+        return Condition(_HAS, (f"$.{name}", key, value))
 
     def _comparison(self, name: str) -> Condition:
         operator = self._next().value

@@ -15,7 +15,7 @@ def refusal(
     where: tuple[str, str] | None = None,
     domain: str = "global",
 ) -> Refusal:
-    """An error by its status and reason; where is a locationType with its location."""
+    """Write an error by status and reason; where is a locationType with its location."""
     one: dict[str, Any] = {"domain": domain, "reason": reason, "message": message}
     if where:
         one["locationType"], one["location"] = where

@@ -94,7 +94,7 @@ KNOWN_FIELDS = frozenset(
 
 
 def bearer(services: Services, request: Request, query: Params) -> Caller | None:
-    """The guard of Drive: whom the access token stands for."""
+    """Find whom the access token stands for: the guard of Drive."""
     kind, _, token = request.header("authorization").partition(" ")
     token = token.strip() if kind.lower() == "bearer" else query.get("access_token")
     where = ("header", "Authorization")
@@ -124,7 +124,7 @@ def sees_all(caller: Caller) -> bool:
 
 
 def visible(call: Call, file_id: str) -> Object:
-    """The file of this id, if the caller's account owns it and its scope shows it."""
+    """Find the file of this id, if the caller's account owns it and its scope shows it."""
     found = call.services.objects.find(file_id)
     caller = call.known_caller
     if found is None or found.account != caller.account.id:
@@ -135,7 +135,7 @@ def visible(call: Call, file_id: str) -> Object:
 
 
 def new_id(secret: bytes) -> str:
-    """An id that can be told from an invented one, though no list of ids is kept."""
+    """Make an id that can be told from an invented one, though no list of ids is kept."""
     random = secrets.token_bytes(15)
     return "1" + base64.urlsafe_b64encode(random + _seal(secret, random)).decode()
 
@@ -226,7 +226,7 @@ def root_json(account: Account) -> dict[str, Any]:
 
 
 def file_mask(text: str) -> Mask:
-    """The mask for one file: four fields when none is asked for."""
+    """Read the mask for one file: four fields when none is asked for."""
     return read_mask(text, KNOWN_FIELDS) if text else SHORT_MASK
 
 

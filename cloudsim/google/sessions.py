@@ -8,9 +8,9 @@ from cloudsim.google.resource import masked_file, visible
 from cloudsim.google.uploads import settle
 from cloudsim.routing import Call, Caller, Refusal
 from cloudsim.settings import Services
-from cloudsim.store.blobs import TooMuch, UploadLost
+from cloudsim.store.blobs import Cut, TooMuch, UploadLost
 from cloudsim.store.uploads import Busy, Upload
-from cloudsim.wire.messages import Hangup, Params, Request, Response, json_response
+from cloudsim.wire.messages import Params, Request, Response, json_response
 from cloudsim.wire.ranges import SentRange, sent_range
 
 GRANULE = 262_144
@@ -19,7 +19,7 @@ _BAD_RANGE = "Failed to parse Content-Range header."
 
 
 def session_owner(services: Services, _request: Request, query: Params) -> Caller | None:
-    """The guard of a session: its address is the capability, so a token is neither needed nor read."""
+    """Find whose session it is: the address is the capability, and a token is not read."""
     found = services.uploads.find(query.get("upload_id"))
     account = services.accounts.by_id(found.account) if found else None
     if found is None or account is None:
@@ -35,7 +35,7 @@ def cancel(call: Call) -> Response:
 
 
 def send(call: Call) -> Response:
-    """Data or a question, as Content-Range says."""
+    """Take data or a question, as Content-Range says."""
     try:
         with call.services.uploads.alone_with(call.query.get("upload_id")):
             upload = call.services.uploads.find(call.query.get("upload_id"))
@@ -101,10 +101,9 @@ def _take(call: Call, upload: Upload, part: _Part) -> Response:
     limit = _LARGEST if part.end is None else part.end
     have = min(part.start, upload.received)
     try:
-        for have in call.services.blobs.append(upload.id, call.request.body, have, limit):  # noqa: B007 - counts on
-            pass
-    except Hangup:
-        _note(call, upload, _aligned(have), part.total)
+        have = call.services.blobs.append(upload.id, call.request.body, have, limit)
+    except Cut as cut:
+        _note(call, upload, _aligned(cut.have), part.total)
         raise
     except TooMuch as error:
         raise bad_request(_BAD_RANGE) from error
@@ -154,7 +153,7 @@ def _finish(call: Call, upload: Upload, size: int) -> Response:
 
 
 def _finished(call: Call, upload: Upload, object_id: str) -> Response:
-    """The file as the session's first request wanted to see it; told again however often it is asked."""
+    """Show the file as the session's first request wanted it, however often it is asked."""
     file = visible(call, object_id)
     answer = masked_file(call.known_caller.account, file, upload.plan["fields"])
     return json_response(answer)

@@ -75,7 +75,7 @@ def receive(call: Call, source: Source) -> Content:
 
 
 def _target(call: Call) -> Object | None:
-    """The file whose content is replaced; none when a new one is made."""
+    """Find the file whose content is replaced; none when a new one is made."""
     file_id = call.path.get("id")
     return visible(call, file_id) if file_id else None
 

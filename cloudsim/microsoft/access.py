@@ -1,6 +1,6 @@
 """Who may call Graph, and for what."""
 
-from cloudsim.microsoft.refusals import graph_refusal, refuse
+from cloudsim.microsoft.refusals import Problem, graph_refusal, refuse
 from cloudsim.routing import Call, Caller
 from cloudsim.settings import Services
 from cloudsim.store.grants import BadToken
@@ -12,23 +12,23 @@ _APP_FOLDER = "Files.ReadWrite.AppFolder"
 
 
 def bearer(services: Services, request: Request, query: Params) -> Caller | None:
-    """The guard of Graph: whom the access token stands for."""
+    """Find whom the access token stands for: the guard of Graph."""
     del query
     kind, _, token = request.header("authorization").partition(" ")
     if kind.lower() != "bearer" or not token.strip():
         message = "Access token is empty."
-        raise graph_refusal(services, request, 401, "InvalidAuthenticationToken", message)
+        raise graph_refusal(services, request, Problem(401, "InvalidAuthenticationToken", message))
     try:
         granted = services.grants.by_token(token.strip(), refresh=False)
     except BadToken as error:
         message = "Access token has expired or is not yet valid."
         raise graph_refusal(
-            services, request, 401, "InvalidAuthenticationToken", message
+            services, request, Problem(401, "InvalidAuthenticationToken", message)
         ) from error
     account = services.accounts.by_id(granted.account)
     if account is None or account.provider != "microsoft":
         message = "CompactToken validation failed with reason code: 80049228."
-        raise graph_refusal(services, request, 401, "InvalidAuthenticationToken", message)
+        raise graph_refusal(services, request, Problem(401, "InvalidAuthenticationToken", message))
     return Caller(account, granted.client, granted.scopes)
 
 

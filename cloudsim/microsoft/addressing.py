@@ -35,7 +35,7 @@ class Place:
 
 
 def read_address(call: Call) -> Address:
-    """The address the route's groups spell: base, and perhaps a path behind a colon."""
+    """Read the address the route's groups spell: base, and perhaps a path behind a colon."""
     check_drive(call)
     path = call.path.get("path") or ""
     names = tuple(unquote(part) for part in path.split("/") if part)
@@ -47,7 +47,7 @@ def read_address(call: Call) -> Address:
 
 
 def check_drive(call: Call) -> None:
-    """A drive named by its id must be the caller's; personal ids have no fixed case."""
+    """Refuse another's drive; personal ids have no fixed case and may lack a zero."""
     drive = call.path.get("drive")
     account = call.known_caller.account
     wanted = account.drive_id
@@ -62,7 +62,7 @@ def _start(call: Call, base: str) -> Object | Literal["root"]:
     account = call.known_caller.account
     if base == "special/approot":
         return _app_folder(call)
-    if base == "root" or base == f"items/{account.root_id}" or base == "items/root":
+    if base in {"root", "items/root", f"items/{account.root_id}"}:
         if only_app_folder(call):
             raise denied(call)
         return "root"
@@ -70,7 +70,7 @@ def _start(call: Call, base: str) -> Object | Literal["root"]:
 
 
 def own_item(call: Call, item_id: str) -> Object:
-    """The live item of this id in the caller's drive."""
+    """Find the live item of this id in the caller's drive."""
     found = call.services.objects.find(item_id)
     if found is None or found.trashed or found.account != call.known_caller.account.id:
         raise not_found(call)
@@ -89,14 +89,14 @@ def _is_below(call: Call, item: Object, folder_id: str) -> bool:
 
 
 def _app_folder(call: Call) -> Object:
-    """The application's own folder, made by the first call that asks for it."""
+    """Find the application's own folder, made by the first call that asks for it."""
     root = call.known_caller.account.root_id
     apps = ensure_folder(call, root, "Apps")
     return ensure_folder(call, apps.id, call.known_caller.client)
 
 
 def ensure_folder(call: Call, parent: str, name: str) -> Object:
-    """The folder of that name, made when it is missing; a file in its place is refused."""
+    """Find the folder of that name, or make it; a file in its place is refused."""
     caller = call.known_caller
     objects = call.services.objects
     found = objects.child(caller.account.id, parent, name)
@@ -115,7 +115,7 @@ def ensure_folder(call: Call, parent: str, name: str) -> Object:
 
 
 def find_item(call: Call, address: Address) -> Object | Literal["root"]:
-    """What is at the address now; not found when a step is missing."""
+    """Find what is at the address now; not found when a step is missing."""
     found = address.start
     for name in address.names:
         below = call.services.objects.child(
@@ -128,7 +128,7 @@ def find_item(call: Call, address: Address) -> Object | Literal["root"]:
 
 
 def find_place(call: Call, address: Address) -> Place:
-    """The place a write goes to, with missing folders made; an address without names is the item itself."""
+    """Find where a write goes, making missing folders; without names it is the item itself."""
     account = call.known_caller.account
     if not address.names:
         if address.start == "root":

@@ -1,5 +1,6 @@
 """The bytes of an item: simple PUT, and downloads at pre-authenticated addresses."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cloudsim.microsoft.access import may_write
@@ -11,7 +12,7 @@ from cloudsim.microsoft.resource import etag, item_json, opened_download
 from cloudsim.routing import Call, Caller
 from cloudsim.settings import Services
 from cloudsim.store.blobs import Content, TooMuch
-from cloudsim.store.objects import NameTaken, NewObject, NoRoom, Object
+from cloudsim.store.objects import NameTaken, NewObject, NoRoom, Object, Vanished
 from cloudsim.wire.messages import FileSlice, Params, Request, Response, json_response
 from cloudsim.wire.ranges import NotSatisfiable, wanted_span
 
@@ -89,7 +90,7 @@ def settle(call: Call, wish: Wish, content: Content) -> Response:
 
 
 def settled(call: Call, wish: Wish, content: Content) -> tuple[Object, int]:
-    """The item, with 201 when it was made and 200 when it was replaced; NameTaken or NoRoom."""
+    """Make the item, with 201, or replace it, with 200; NameTaken or NoRoom."""
     objects, caller = call.services.objects, call.known_caller
     place = wish.place
     for attempt in range(_TRIES):
@@ -100,7 +101,9 @@ def settled(call: Call, wish: Wish, content: Content) -> tuple[Object, int]:
         if there is not None and wish.behaviour == "replace":
             if there.is_folder:
                 break
-            return _replaced(call, there, wish, content), 200
+            with suppress(Vanished):  # removed at this very moment: go round and make it
+                return _replaced(call, there, wish, content), 200
+            continue
         new = NewObject(
             new_item_id(caller.account), caller.account, place.parent, name, wish.mime,
             caller.client, content,
@@ -113,14 +116,14 @@ def settled(call: Call, wish: Wish, content: Content) -> tuple[Object, int]:
 
 
 def _replaced(call: Call, old: Object, wish: Wish, content: Content) -> Object:
-    new = call.services.objects.replace_content(old, content, wish.mime)
-    if old.blob:
-        call.services.blobs.discard([old.blob])
+    new, nobodys = call.services.objects.replace_content(old.id, content, wish.mime)
+    if nobodys:
+        call.services.blobs.discard([nobodys])
     return new
 
 
 def ticket_holder(services: Services, request: Request, _query: Params) -> Caller | None:
-    """The guard of a download address: it is the permission, and a token sent along is refused."""
+    """Find whose bytes the address gives: it is the permission, and a token is refused."""
     refuse_authorization(services, request)
     ticket = request.path.rpartition("/")[2]
     item_id = opened_download(services, ticket)

@@ -7,7 +7,7 @@ from cloudsim.clock import utc_seconds
 from cloudsim.microsoft.access import may_read, may_see_user, may_write
 from cloudsim.microsoft.addressing import check_drive, check_name, find_item, own_item, read_address
 from cloudsim.microsoft.ids import new_item_id
-from cloudsim.microsoft.refusals import bad_request, name_taken, refuse
+from cloudsim.microsoft.refusals import bad_request, name_taken, not_found, refuse
 from cloudsim.microsoft.resource import (
     download_url,
     drive_json,
@@ -62,7 +62,7 @@ def get_item(call: Call) -> Response:
 
 
 def children(call: Call) -> Response:
-    """A page of a folder, by name; the link to the next one is absolute."""
+    """List a page of a folder, by name; the link to the next one is absolute."""
     may_read(call)
     folder = find_item(call, read_address(call))
     if folder != "root" and not folder.is_folder:
@@ -137,7 +137,7 @@ def numbered(name: str, attempt: int) -> str:
 
 
 def download(call: Call) -> Response:
-    """The bytes are elsewhere: at an address that needs no token and takes none."""
+    """Point to the bytes, at an address that needs no token and takes none."""
     may_read(call)
     item = find_item(call, read_address(call))
     if item == "root" or item.is_folder:
@@ -162,6 +162,8 @@ def change_item(call: Call) -> Response:
         new = call.services.objects.change(item.id, change)
     except NameTaken as error:
         raise name_taken(call) from error
+    except Vanished as error:
+        raise not_found(call) from error
     return json_response(item_json(call, new))
 
 

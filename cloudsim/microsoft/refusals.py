@@ -1,6 +1,7 @@
 """The errors of Graph and of the hosts that take pre-authenticated requests."""
 
 import uuid
+from dataclasses import dataclass
 
 from cloudsim.clock import utc_text
 from cloudsim.routing import Call, Refusal
@@ -8,24 +9,33 @@ from cloudsim.settings import Services
 from cloudsim.wire.messages import Request, json_response
 
 
-def graph_refusal(
-    services: Services, request: Request, status: int, code: str, message: str, inner: str = ""
-) -> Refusal:
-    """An error as Graph writes it, with the ids its support asks for."""
+@dataclass(frozen=True)
+class Problem:
+    """What an error says; the inner code is the detail some errors carry."""
+
+    status: int
+    code: str
+    message: str
+    inner: str = ""
+
+
+def graph_refusal(services: Services, request: Request, problem: Problem) -> Refusal:
+    """Write an error as Graph does, with the ids its support asks for."""
     request_id = str(uuid.uuid4())
     inner_error = {
         "date": utc_text(services.clock.now())[:19],
         "request-id": request_id,
         "client-request-id": request.header("client-request-id") or request_id,
     }
-    if inner:
-        inner_error["code"] = inner
-    error = {"code": code, "message": message, "innerError": inner_error}
-    return Refusal(json_response({"error": error}, status, (("request-id", request_id),)))
+    if problem.inner:
+        inner_error["code"] = problem.inner
+    error = {"code": problem.code, "message": problem.message, "innerError": inner_error}
+    headers = (("request-id", request_id),)
+    return Refusal(json_response({"error": error}, problem.status, headers))
 
 
 def content_refusal(status: int, code: str, message: str, inner: str = "") -> Refusal:
-    """An error as the content hosts write it: innererror in lower case, without ids."""
+    """Write an error as the content hosts do: innererror in lower case, without ids."""
     error: dict[str, object] = {"code": code, "message": message}
     if inner:
         error["innererror"] = {"code": inner}
@@ -33,7 +43,7 @@ def content_refusal(status: int, code: str, message: str, inner: str = "") -> Re
 
 
 def refuse(call: Call, status: int, code: str, message: str, inner: str = "") -> Refusal:
-    return graph_refusal(call.services, call.request, status, code, message, inner)
+    return graph_refusal(call.services, call.request, Problem(status, code, message, inner))
 
 
 def not_found(call: Call) -> Refusal:

@@ -36,7 +36,7 @@ def drive_json(account: Account) -> dict[str, Any]:
 
 
 def _quota_json(account: Account) -> dict[str, Any]:
-    """The bin counts as used; numbers, not strings."""
+    """Count the bin as used; numbers, not strings."""
     if account.quota is None:
         return {"total": 0, "used": 0, "remaining": 0, "deleted": 0, "state": "normal"}
     left = max(0, account.quota - account.used)
@@ -127,7 +127,7 @@ def _path_of(call: Call, folder_id: str) -> str:
 
 
 def selected(value: dict[str, Any], wanted: str) -> dict[str, Any]:
-    """The properties of $select; the download address comes only beside the id."""
+    """Pick the properties of $select; the download address comes only beside the id."""
     names = {name.strip() for name in wanted.split(",") if name.strip()}
     if not names:
         return value
@@ -141,14 +141,14 @@ def selected_all(values: Iterable[dict[str, Any]], wanted: str) -> list[dict[str
 
 
 def download_url(services: Services, item: Object) -> str:
-    """An address that gives the item's bytes to whoever has it, for a quarter of an hour."""
+    """Make an address that gives the item's bytes to whoever has it, for a quarter of an hour."""
     body = json.dumps([item.id, int(services.clock.now()) + DOWNLOAD_LIFETIME_S]).encode()
-    sealed = _seal(services, body) + body
-    return f"{services.microsoft}/content/download/{base64.urlsafe_b64encode(sealed).decode().rstrip('=')}"
+    ticket = base64.urlsafe_b64encode(_seal(services, body) + body).decode().rstrip("=")
+    return f"{services.microsoft}/content/download/{ticket}"
 
 
 def opened_download(services: Services, ticket: str) -> str | None:
-    """The item a download address stands for, while it lives."""
+    """Find the item a download address stands for, while it lives."""
     try:
         raw = base64.b64decode(ticket + "=" * (-len(ticket) % 4), altchars=b"-_", validate=True)
     except ValueError:

@@ -69,7 +69,7 @@ def _state_json(upload: Upload) -> dict[str, Any]:
 
 
 def session_owner(services: Services, request: Request, _query: Params) -> Caller | None:
-    """The guard of an upload address: it is the permission, and a token sent along is refused."""
+    """Find whose upload it is: the address is the permission, and a token is refused."""
     refuse_authorization(services, request)
     upload = services.uploads.find(request.path.rpartition("/")[2])
     account = services.accounts.by_id(upload.account) if upload else None
@@ -119,12 +119,9 @@ class _Fragment:
 
 def _take(call: Call, upload: Upload) -> Response:
     fragment = _read_fragment(call, upload)
-    have = upload.received
+    blobs = call.services.blobs
     try:
-        for have in call.services.blobs.append(  # noqa: B007 - the last count is what matters
-            upload.id, call.request.body, upload.received, fragment.end
-        ):
-            pass
+        have = blobs.append(upload.id, call.request.body, upload.received, fragment.end)
     except TooMuch as error:
         raise _mismatch() from error
     if have < fragment.end:
@@ -172,7 +169,7 @@ def _mismatch() -> Exception:
 
 
 def _finish(call: Call, upload: Upload, size: int) -> Response:
-    """The last fragment makes the item; after a conflict the session lives on."""
+    """Make the item after the last fragment; after a conflict the session lives on."""
     blobs = call.services.blobs
     try:
         content = blobs.finish(upload.id, "microsoft", size)

@@ -1,4 +1,4 @@
-"""Which client speaks: registered ids and secrets, redirect addresses, and the parameters it sends."""
+"""Which client speaks: its id and secret, its redirect addresses, its parameters."""
 
 import base64
 import binascii
@@ -32,7 +32,7 @@ def is_redirect_allowed(address: str) -> bool:
 
 
 def sent_params(request: Request, query: Params) -> Params:
-    """The parameters of a token request: the form's, then those of the query."""
+    """Collect the parameters of a token request: the form's before those of the query."""
     return Params({**query.values, **request.form().values})
 
 
@@ -59,7 +59,7 @@ def is_known(clients: tuple[tuple[str, str], ...], sent: Credentials) -> bool:
 
 
 def with_query(address: str, more: dict[str, str]) -> str:
-    """The address with parameters added to those it has; empty ones are left out."""
+    """Add parameters to those the address has; empty ones are left out."""
     parts = urlsplit(address)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     pairs += [(name, value) for name, value in more.items() if value]

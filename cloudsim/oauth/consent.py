@@ -69,13 +69,13 @@ BRANDS = {"google": ("Google Drive", "Google"), "microsoft": ("OneDrive", "Micro
 
 
 def problem_page(provider: Provider, code: str, sentence: str) -> Response:
-    """A misconfiguration is shown at the provider, never sent along a redirect."""
+    """Show a misconfiguration at the provider; it is never sent along a redirect."""
     page = render("problem.html", name=BRANDS[provider], code=code, sentence=sentence)
     return html_response(page, 400)
 
 
 def picked_person(form: Params) -> str:
-    """The address typed in, else the one picked."""
+    """Take the address typed in, else the one picked."""
     return (form.get("new_person").strip() or form.get("person")).lower()
 
 
@@ -88,7 +88,7 @@ def _usage(used: int, quota: int | None) -> str:
 
 
 def size_text(size_bytes: int) -> str:
-    """A size for people, with one decimal above a kilobyte."""
+    """Write a size for people, with one decimal above a kilobyte."""
     size = float(size_bytes)
     for unit in ("B", "KB", "MB", "GB"):
         if size < 1024:

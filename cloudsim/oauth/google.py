@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from typing import NoReturn
 
 from cloudsim.oauth.clients import (
     Credentials,
@@ -82,30 +81,32 @@ def decide(call: Call) -> Response:
 
 
 def _read_asked(call: Call) -> _Asked:
-    """What is wrong here is shown on a page at Google and sent nowhere."""
+    """Read the question; what is wrong is shown on a page at Google and sent nowhere."""
     query = call.query
     client = query.get("client_id")
     if client not in {name for name, _ in call.services.settings.clients}:
-        _misconfigured("invalid_client", "The OAuth client was not found.")
+        raise _misconfigured("invalid_client", "The OAuth client was not found.")
     redirect_uri = query.get("redirect_uri")
     if not is_redirect_allowed(redirect_uri):
-        _misconfigured("redirect_uri_mismatch", "This address to come back to is not registered.")
+        raise _misconfigured(
+            "redirect_uri_mismatch", "This address to come back to is not registered."
+        )
     if query.get("response_type") != "code":
-        _misconfigured("unsupported_response_type", "Only response_type=code is simulated.")
+        raise _misconfigured("unsupported_response_type", "Only response_type=code is simulated.")
     scopes = tuple(dict.fromkeys(query.get("scope").split()))
     unknown = [scope for scope in scopes if scope not in _SENTENCES]
     if unknown or not scopes:
-        _misconfigured(
+        raise _misconfigured(
             "invalid_scope", f"Unknown or missing scopes: {' '.join(unknown) or 'none'}."
         )
     challenge = query.get("code_challenge")
     if challenge and query.get("code_challenge_method", "plain") != "S256":
-        _misconfigured("invalid_request", "Only code_challenge_method=S256 is accepted.")
+        raise _misconfigured("invalid_request", "Only code_challenge_method=S256 is accepted.")
     return _Asked(client, redirect_uri, scopes, query.get("state"), challenge)
 
 
-def _misconfigured(code: str, sentence: str) -> NoReturn:
-    raise Refusal(problem_page("google", code, sentence))
+def _misconfigured(code: str, sentence: str) -> Refusal:
+    return Refusal(problem_page("google", code, sentence))
 
 
 def _question(call: Call, asked: _Asked, problem: str) -> Question:
@@ -139,22 +140,22 @@ def token(call: Call) -> Response:
     params = _params(call)
     client = sent_credentials(call.request, params)
     if not is_known(call.services.settings.clients, client):
-        _refuse(401, "invalid_client", "The provided client secret is invalid.")
+        raise _refusal(401, "invalid_client", "The provided client secret is invalid.")
     kind = params.get("grant_type")
     if kind == "authorization_code":
         return _redeem(call, params, client)
     if kind == "refresh_token":
         return _refresh(call, params, client)
     if not kind:
-        _refuse(400, "invalid_request", "Missing required parameter: grant_type")
-    _refuse(400, "unsupported_grant_type", f"Invalid grant_type: {kind}")
+        raise _refusal(400, "invalid_request", "Missing required parameter: grant_type")
+    raise _refusal(400, "unsupported_grant_type", f"Invalid grant_type: {kind}")
 
 
 def _params(call: Call) -> Params:
     try:
         return sent_params(call.request, call.query)
-    except BadBody:
-        _refuse(400, "invalid_request", "Bad Request")
+    except BadBody as error:
+        raise _refusal(400, "invalid_request", "Bad Request") from error
 
 
 def _redeem(call: Call, params: Params, client: Credentials) -> Response:
@@ -163,13 +164,13 @@ def _redeem(call: Call, params: Params, client: Credentials) -> Response:
     brought = Redemption(client.id, params.get("code"), params.get("redirect_uri"), verifier)
     try:
         granted = grants.redeem(brought)
-    except BadCode:
-        _refuse(400, "invalid_grant", "Bad Request")
-    except OtherRedirect:
-        _refuse(400, "redirect_uri_mismatch", "Bad Request")
-    except BadVerifier:
+    except BadCode as error:
+        raise _refusal(400, "invalid_grant", "Bad Request") from error
+    except OtherRedirect as error:
+        raise _refusal(400, "redirect_uri_mismatch", "Bad Request") from error
+    except BadVerifier as error:
         what = "Invalid code verifier." if verifier else "Missing code verifier."
-        _refuse(400, "invalid_grant", what)
+        raise _refusal(400, "invalid_grant", what) from error
     more = {}
     if granted.refreshable:
         more = {"refresh_token": grants.issue("google", granted, refresh=True)}
@@ -181,10 +182,10 @@ def _refresh(call: Call, params: Params, client: Credentials) -> Response:
     brought = params.get("refresh_token")
     try:
         granted = grants.by_token(brought, refresh=True)
-    except BadToken:
-        _refuse(400, "invalid_grant", "Token has been expired or revoked.")
+    except BadToken as error:
+        raise _refusal(400, "invalid_grant", "Token has been expired or revoked.") from error
     if granted.client != client.id:
-        _refuse(400, "invalid_grant", "Bad Request")
+        raise _refusal(400, "invalid_grant", "Bad Request")
     grants.note_refresh(brought, "google")
     return _tokens(call, granted, {})
 
@@ -204,10 +205,10 @@ def revoke(call: Call) -> Response:
     brought = _params(call).get("token")
     try:
         call.services.grants.revoke(brought)
-    except BadToken:
-        _refuse(400, "invalid_token", "Token expired or revoked")
+    except BadToken as error:
+        raise _refusal(400, "invalid_token", "Token expired or revoked") from error
     return json_response({})
 
 
-def _refuse(status: int, code: str, sentence: str) -> NoReturn:
-    raise Refusal(json_response({"error": code, "error_description": sentence}, status))
+def _refusal(status: int, code: str, sentence: str) -> Refusal:
+    return Refusal(json_response({"error": code, "error_description": sentence}, status))

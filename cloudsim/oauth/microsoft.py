@@ -3,7 +3,6 @@
 import re
 import uuid
 from dataclasses import dataclass
-from typing import NoReturn
 
 from cloudsim.clock import utc_text
 from cloudsim.oauth.clients import (
@@ -89,7 +88,7 @@ def decide(call: Call) -> Response:
     if form.get("decision") == "approve":
         return _approve(call, asked, picked_person(form))
     sentence = "AADSTS65004: User declined to consent to access the app."
-    _send_back(asked, "access_denied", sentence, error_subcode="cancel")
+    raise _sent_back(asked, "access_denied", sentence, error_subcode="cancel")
 
 
 def _read_asked(call: Call) -> _Asked:
@@ -109,15 +108,17 @@ def _read_asked(call: Call) -> _Asked:
         query.get("code_challenge"), kind,
     )  # fmt: skip
     if query.get("response_type") != "code":
-        _send_back(asked, "unsupported_response_type", "AADSTS70005: Only code is supported.")
+        raise _sent_back(asked, "unsupported_response_type", "AADSTS70005: Only code is supported.")
     if query.get("response_mode", "query") != "query":
-        _send_back(asked, "invalid_request", "AADSTS90014: Only response_mode=query is supported.")
+        raise _sent_back(
+            asked, "invalid_request", "AADSTS90014: Only response_mode=query is supported."
+        )
     if asked.challenge and query.get("code_challenge_method", "plain") != "S256":
-        _send_back(asked, "invalid_request", "AADSTS501481: Only S256 is accepted.")
+        raise _sent_back(asked, "invalid_request", "AADSTS501481: Only S256 is accepted.")
     unknown = [scope for scope in asked.scopes if scope not in _SENTENCES]
     if unknown or not asked.scopes:
         sentence = f"AADSTS70011: The provided value for scope {' '.join(unknown)} is not valid."
-        _send_back(asked, "invalid_scope", sentence)
+        raise _sent_back(asked, "invalid_scope", sentence)
     return asked
 
 
@@ -127,9 +128,9 @@ def _read_scopes(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_BY_LOWER_NAME.get(name.lower(), name) for name in names))
 
 
-def _send_back(asked: _Asked, error: str, sentence: str, **more: str) -> NoReturn:
+def _sent_back(asked: _Asked, error: str, sentence: str, **more: str) -> Refusal:
     answer = {"error": error, "error_description": sentence, **more, "state": asked.state}
-    raise Refusal(redirect_response(with_query(asked.redirect_uri, answer)))
+    return Refusal(redirect_response(with_query(asked.redirect_uri, answer)))
 
 
 def _question(call: Call, asked: _Asked, problem: str) -> Question:
@@ -160,22 +161,28 @@ def _approve(call: Call, asked: _Asked, person: str) -> Response:
 def token(call: Call) -> Response:
     try:
         params = sent_params(call.request, call.query)
-    except BadBody:
-        _refuse(call, 400, "invalid_request", "AADSTS900144: The body could not be read.")
+    except BadBody as error:
+        raise _refusal(
+            call, 400, "invalid_request", "AADSTS900144: The body could not be read."
+        ) from error
     client = sent_credentials(call.request, params)
     if client.id not in {name for name, _ in call.services.settings.clients}:
-        _refuse(call, 400, "unauthorized_client", "AADSTS700016: Application was not found.")
+        raise _refusal(call, 400, "unauthorized_client", "AADSTS700016: Application was not found.")
     if not client.secret:
         sentence = "AADSTS7000218: The request body must contain client_assertion or client_secret."
-        _refuse(call, 401, "invalid_client", sentence)
+        raise _refusal(call, 401, "invalid_client", sentence)
     if not is_known(call.services.settings.clients, client):
-        _refuse(call, 401, "invalid_client", "AADSTS7000215: Invalid client secret provided.")
+        raise _refusal(
+            call, 401, "invalid_client", "AADSTS7000215: Invalid client secret provided."
+        )
     kind = params.get("grant_type")
     if kind == "authorization_code":
         return _redeem(call, params, client)
     if kind == "refresh_token":
         return _refresh(call, params, client)
-    _refuse(call, 400, "unsupported_grant_type", "AADSTS70003: The grant type is not supported.")
+    raise _refusal(
+        call, 400, "unsupported_grant_type", "AADSTS70003: The grant type is not supported."
+    )
 
 
 def _redeem(call: Call, params: Params, client: Credentials) -> Response:
@@ -184,17 +191,17 @@ def _redeem(call: Call, params: Params, client: Credentials) -> Response:
     )
     try:
         granted = call.services.grants.redeem(brought)
-    except BadCode:
+    except BadCode as error:
         sentence = "AADSTS54005: OAuth2 Authorization code was already redeemed, or is not valid."
-        _refuse(call, 400, "invalid_grant", sentence)
-    except OtherRedirect:
+        raise _refusal(call, 400, "invalid_grant", sentence) from error
+    except OtherRedirect as error:
         sentence = (
             "AADSTS500112: The reply address does not match the one of the authorization code."
         )
-        _refuse(call, 400, "invalid_grant", sentence)
-    except BadVerifier:
+        raise _refusal(call, 400, "invalid_grant", sentence) from error
+    except BadVerifier as error:
         sentence = "AADSTS501481: The Code_Verifier does not match the code_challenge."
-        _refuse(call, 400, "invalid_grant", sentence)
+        raise _refusal(call, 400, "invalid_grant", sentence) from error
     return _tokens(call, granted, with_refresh=granted.refreshable)
 
 
@@ -203,18 +210,18 @@ def _refresh(call: Call, params: Params, client: Credentials) -> Response:
     brought = params.get("refresh_token")
     try:
         granted = grants.by_token(brought, refresh=True)
-    except BadToken:
+    except BadToken as error:
         sentence = "AADSTS700082: The refresh token has expired due to inactivity, or was revoked."
-        _refuse(call, 400, "invalid_grant", sentence)
+        raise _refusal(call, 400, "invalid_grant", sentence) from error
     if granted.client != client.id:
         sentence = "AADSTS70000: The provided value for refresh_token is not valid."
-        _refuse(call, 400, "invalid_grant", sentence)
+        raise _refusal(call, 400, "invalid_grant", sentence)
     wished = frozenset(_read_scopes(params.get("scope")))
     if not wished <= granted.scopes:
         sentence = (
             "AADSTS65001: The user has not consented to use the application with these scopes."
         )
-        _refuse(call, 400, "invalid_grant", sentence, suberror="consent_required")
+        raise _refusal(call, 400, "invalid_grant", sentence, suberror="consent_required")
     return _tokens(
         call, granted, with_refresh=True
     )  # the one brought stays alive: it is not revoked
@@ -235,7 +242,7 @@ def _tokens(call: Call, granted: Granted, *, with_refresh: bool) -> Response:
     return json_response(answer, headers=(("Cache-Control", "no-store"),))
 
 
-def _refuse(call: Call, status: int, error: str, sentence: str, **more: str) -> NoReturn:
+def _refusal(call: Call, status: int, error: str, sentence: str, **more: str) -> Refusal:
     number = int(sentence.removeprefix("AADSTS").partition(":")[0])
     when = utc_text(call.services.clock.now())[:19].replace("T", " ") + "Z"
     trace, correlation = str(uuid.uuid4()), str(uuid.uuid4())
@@ -250,4 +257,4 @@ def _refuse(call: Call, status: int, error: str, sentence: str, **more: str) -> 
         "error_uri": f"https://login.microsoftonline.com/error?code={number}",
         **more,
     }
-    raise Refusal(json_response(body, status))
+    return Refusal(json_response(body, status))

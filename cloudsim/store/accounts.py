@@ -80,7 +80,7 @@ class Accounts:
             return [Person(row["address"], row["name"]) for row in found]
 
     def person(self, address: str) -> Person:
-        """The person of this address, made when there is none; BadAddress for nonsense."""
+        """Find the person of this address, or make one; BadAddress for nonsense."""
         address = address.strip().lower()
         if not _ADDRESS.match(address):
             raise BadAddress("That is not an address like name@example.com.")
@@ -93,12 +93,13 @@ class Accounts:
         return Person(address, name)
 
     def open(self, provider: Provider, address: str) -> Account:
-        """The person's account there, made with 15 GB on first use."""
+        """Open the person's account there, made with 15 GB on first use."""
         person = self.person(address)
         drive_id, root_id = _new_ids(provider, work=is_work(person.address))
         with self._database.changing() as rows:
             rows.execute(
-                "INSERT OR IGNORE INTO accounts (provider, address, drive_id, root_id, quota, created)"
+                "INSERT OR IGNORE INTO accounts"
+                " (provider, address, drive_id, root_id, quota, created)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (provider, person.address, drive_id, root_id, QUOTA_AT_FIRST, self._clock.now()),
             )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from cloudsim.hashes import Digests, digest_pieces, hashes_of
+from cloudsim.wire.messages import Hangup
 
 _PIECE = 1 << 20
 
@@ -21,6 +22,14 @@ class Source(Protocol):
 
 class TooMuch(Exception):
     """More bytes came than there is room for or were announced."""
+
+
+class Cut(Hangup):
+    """A body ended early; have is how many bytes the upload holds."""
+
+    def __init__(self, have: int) -> None:
+        super().__init__("The body ended early.")
+        self.have = have
 
 
 class UploadLost(Exception):
@@ -51,33 +60,30 @@ class Blobs:
         beside = self._arriving / blob
         hashes = hashes_of(provider)
         size = 0
-        buffer = _buffer(source.length)
         try:
             with beside.open("xb", buffering=0) as file:
-                while count := source.readinto(buffer):
-                    size += count
-                    if size > at_most:
-                        raise TooMuch
-                    hashes.update(buffer[:count])
-                    file.write(buffer[:count])
+                for piece in _arriving(source, at_most):
+                    hashes.update(piece)
+                    file.write(piece)
+                    size += len(piece)
             self._settle(beside, blob)
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
         return Content(blob, size, hashes.digests())
 
-    def append(self, upload: str, source: Source, start: int, at_most: int) -> Iterator[int]:
-        """Add to an upload in pieces behind byte start, telling how many bytes it has after each."""
+    def append(self, upload: str, source: Source, start: int, at_most: int) -> int:
+        """Add a body behind byte start and give the bytes there are; Cut tells how many came."""
         have = start
-        buffer = _buffer(source.length)
         with self._upload_path(upload).open("ab", buffering=0) as file:
             file.truncate(start)  # what a killed server wrote but did not count
-            while count := source.readinto(buffer):
-                have += count
-                if have > at_most:
-                    raise TooMuch
-                file.write(buffer[:count])
-                yield have
+            try:
+                for piece in _arriving(source, at_most - start):
+                    file.write(piece)
+                    have += len(piece)
+            except Hangup as error:
+                raise Cut(have) from error
+        return have
 
     def finish(self, upload: str, provider: str, size: int) -> Content:
         """Make an upload's bytes a content, hashing them in one pass over the file."""
@@ -100,11 +106,11 @@ class Blobs:
         self._upload_path(upload).unlink(missing_ok=True)
 
     def open(self, blob: str) -> BinaryIO:
-        """The content, readable to its end even if it is discarded meanwhile."""
+        """Open the content, readable to its end even if it is discarded meanwhile."""
         return self._path(blob).open("rb")
 
     def pieces(self, blob: str) -> Iterator[memoryview]:
-        """The content in pieces, for whoever hashes it."""
+        """Read the content in pieces, for whoever hashes it."""
         with self.open(blob) as file:
             yield from _pieces(file)
 
@@ -140,6 +146,17 @@ class Blobs:
 
     def _upload_path(self, upload: str) -> Path:
         return self._arriving / f"upload-{upload}"
+
+
+def _arriving(source: Source, at_most: int) -> Iterator[memoryview]:
+    """Read the body in pieces; TooMuch as soon as it is longer than allowed."""
+    size = 0
+    buffer = _buffer(source.length)
+    while count := source.readinto(buffer):
+        size += count
+        if size > at_most:
+            raise TooMuch
+        yield buffer[:count]
 
 
 def _buffer(length: int | None) -> memoryview:

@@ -27,10 +27,12 @@ CREATE TABLE IF NOT EXISTS objects (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
   account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
-  parent TEXT NOT NULL, name TEXT NOT NULL, name_key TEXT NOT NULL, one_per_name INTEGER NOT NULL,
+  parent TEXT NOT NULL,
+  name TEXT NOT NULL, name_key TEXT NOT NULL, one_per_name INTEGER NOT NULL,
   folder INTEGER NOT NULL, mime TEXT NOT NULL, size INTEGER NOT NULL DEFAULT 0,
   md5 TEXT, sha1 TEXT, sha256 TEXT, quick_xor TEXT, blob TEXT,
-  maker TEXT NOT NULL, created REAL NOT NULL, modified REAL NOT NULL, version INTEGER NOT NULL DEFAULT 1,
+  maker TEXT NOT NULL, created REAL NOT NULL, modified REAL NOT NULL,
+  version INTEGER NOT NULL DEFAULT 1,
   trashed INTEGER NOT NULL DEFAULT 0, trashed_itself INTEGER NOT NULL DEFAULT 0,
   details TEXT NOT NULL DEFAULT '{}'
 );
@@ -82,7 +84,7 @@ CREATE INDEX IF NOT EXISTS tokens_by_grant ON tokens (grant_id, refresh, created
 
 
 class Database:
-    """One connection, shared by all threads in turn; it also keeps the installation's own secret."""
+    """One connection, shared by all threads in turn; it also keeps a secret for signatures."""
 
     def __init__(self, path: Path) -> None:
         self._guard = threading.RLock()
@@ -100,13 +102,13 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection to this thread alone, for single statements."""
+        """Lend the connection to this thread alone, for single statements."""
         with self._guard:
             yield self._connection
 
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: committed at the end, undone by an exception; not to be nested."""
+        """Open a transaction: committed at the end, undone by an exception; not to be nested."""
         with self._guard:
             self._connection.execute("BEGIN IMMEDIATE")
             try:

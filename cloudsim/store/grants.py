@@ -131,7 +131,7 @@ class Grants:
         )  # fmt: skip
 
     def issue(self, provider: str, granted: Granted, *, refresh: bool) -> str:
-        """A new access token, or refresh token, under the grant."""
+        """Make a new access token, or refresh token, under the grant."""
         token = _PREFIXES[provider, int(refresh)] + secrets.token_urlsafe(60)
         now = self._clock.now()
         lifetime = _REFRESH_LIFETIME_S[provider] if refresh else ACCESS_LIFETIME_S
@@ -152,7 +152,7 @@ class Grants:
         return token
 
     def by_token(self, token: str, *, refresh: bool) -> Granted:
-        """What a live token stands for; BadToken otherwise."""
+        """Find what a live token stands for; BadToken otherwise."""
         with self._database.reading() as rows:
             row = rows.execute(
                 "SELECT t.grant_id, t.scopes, g.account, g.client FROM tokens t"
@@ -165,7 +165,7 @@ class Grants:
         return Granted(row["grant_id"], row["account"], row["client"], _scopes(row["scopes"]))
 
     def note_refresh(self, token: str, lifetime_of: str) -> None:
-        """A refresh token that is used lives on: it dies only of disuse."""
+        """Let a refresh token that is used live on: it dies only of disuse."""
         expires = self._clock.now() + _REFRESH_LIFETIME_S[lifetime_of]
         with self._database.changing() as rows:
             rows.execute("UPDATE tokens SET expires = ? WHERE hash = ?", (expires, _hash(token)))

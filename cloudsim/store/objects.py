@@ -23,6 +23,10 @@ class NameTaken(Exception):
     """The folder holds an object of this name, and the provider allows one only."""
 
 
+class Vanished(Exception):
+    """The object was removed while it was being changed."""
+
+
 class NoRoom(Exception):
     """The account's quota does not allow it."""
 
@@ -100,13 +104,13 @@ class Objects:
         return _object(row) if row else None
 
     def child(self, account: AccountId, parent: str, name: str) -> Object | None:
-        """The folder's live object of that name, in whatever case it is written."""
+        """Find the folder's live object of that name, in whatever case it is written."""
         where = "account = ? AND parent = ? AND name_key = ? AND NOT trashed"
         found = self.select(Selection(where, (account, parent, name_key(name))), 1)
         return found[0] if found else None
 
     def select(self, selection: Selection, at_most: int) -> list[Object]:
-        """The rows of a selection; its text is built by this program, only values are foreign."""
+        """Read the rows of a selection; this program builds its text, only values are foreign."""
         text = f"SELECT * FROM objects WHERE {selection.where} ORDER BY {selection.order} LIMIT ?"  # noqa: S608
         with self._database.reading() as rows:
             return [_object(row) for row in rows.execute(text, (*selection.values, at_most))]
@@ -134,19 +138,25 @@ class Objects:
             row = rows.execute("SELECT * FROM objects WHERE id = ?", (new.id,)).fetchone()
         return _object(row)
 
-    def replace_content(self, old: Object, content: Content, mime: str) -> Object:
-        """Give an object other bytes; the old content is then nobody's."""
+    def replace_content(
+        self, object_id: str, content: Content, mime: str
+    ) -> tuple[Object, str | None]:
+        """Give an object other bytes; returns it with the content that is now nobody's."""
         digests = content.digests
         with self._database.changing() as rows:
+            found = rows.execute("SELECT * FROM objects WHERE id = ?", (object_id,)).fetchone()
+            if found is None:
+                raise Vanished
+            old = _object(found)
             _check_room(rows, old.account, content.size - old.size)
             rows.execute(
-                "UPDATE objects SET size = ?, md5 = ?, sha1 = ?, sha256 = ?, quick_xor = ?, blob = ?,"
-                " mime = ?, modified = ?, version = version + 1 WHERE id = ?",
+                "UPDATE objects SET size = ?, md5 = ?, sha1 = ?, sha256 = ?, quick_xor = ?,"
+                " blob = ?, mime = ?, modified = ?, version = version + 1 WHERE id = ?",
                 (content.size, digests.md5, digests.sha1, digests.sha256, digests.quick_xor,
                  content.blob, mime, self._clock.now(), old.id),
             )  # fmt: skip
             row = rows.execute("SELECT * FROM objects WHERE id = ?", (old.id,)).fetchone()
-        return _object(row)
+        return _object(row), old.blob
 
     def change(self, object_id: str, change: Change) -> Object:
         """Rename, move or describe an object; NameTaken when its new place is not free."""
@@ -161,31 +171,26 @@ class Objects:
             except sqlite3.IntegrityError as error:
                 raise NameTaken from error
             row = rows.execute("SELECT * FROM objects WHERE id = ?", (object_id,)).fetchone()
+        if row is None:
+            raise Vanished
         return _object(row)
 
     def set_trashed(self, object_id: str, *, trashed: bool) -> None:
         """Put an object and all below it into the bin, or take it out again."""
         with self._database.changing() as rows:
             rows.execute("UPDATE objects SET trashed_itself = ? WHERE id = ?", (trashed, object_id))
-            rows.execute(
-                f"UPDATE objects SET trashed = ? WHERE id IN ({_SUBTREE})", (trashed, object_id)
-            )
+            rows.execute(_TRASH_BELOW, (object_id, trashed))
 
     def remove(self, object_id: str) -> list[str]:
         """Remove an object and all below it for good; gives the contents that are now nobody's."""
         with self._database.changing() as rows:
-            found = rows.execute(
-                f"DELETE FROM objects WHERE id IN ({_SUBTREE}) RETURNING blob", (object_id,)
-            ).fetchall()
+            found = rows.execute(_REMOVE_BELOW, (object_id,)).fetchall()
         return [row["blob"] for row in found if row["blob"]]
 
     def size_below(self, object_id: str) -> int:
-        """The bytes of all live files below a folder."""
+        """Count the bytes of all live files below a folder."""
         with self._database.reading() as rows:
-            total = rows.execute(
-                f"SELECT COALESCE(SUM(size), 0) FROM objects WHERE NOT trashed AND id IN ({_SUBTREE})",
-                (object_id,),
-            ).fetchone()
+            total = rows.execute(_SIZE_BELOW, (object_id,)).fetchone()
         return int(total[0])
 
     def count_children(self, account: AccountId, parent: str) -> int:
@@ -206,17 +211,21 @@ class Objects:
 _INSERT = (
     "INSERT INTO objects (id, account, parent, name, name_key, one_per_name, folder, mime, size,"
     " md5, sha1, sha256, quick_xor, blob, maker, created, modified, details)"
-    " VALUES (" + ", ".join("?" * 18) + ")"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-
-_SUBTREE = (
+_BELOW = (
     "WITH RECURSIVE below(id) AS (VALUES (?) UNION SELECT o.id FROM objects o JOIN below b"
-    " ON o.parent = b.id) SELECT id FROM below"
+    " ON o.parent = b.id) "
+)
+_TRASH_BELOW = f"{_BELOW} UPDATE objects SET trashed = ? WHERE id IN below"
+_REMOVE_BELOW = f"{_BELOW} DELETE FROM objects WHERE id IN below RETURNING blob"
+_SIZE_BELOW = (
+    f"{_BELOW} SELECT COALESCE(SUM(size), 0) FROM objects WHERE NOT trashed AND id IN below"
 )
 
 
 def name_key(name: str) -> str:
-    """What two names must share to be the same name without regard to case."""
+    """Reduce a name to what it shares with its other spellings in case."""
     return name.casefold()
 
 
@@ -240,7 +249,7 @@ def _object(row: sqlite3.Row) -> Object:
 
 
 def live_children(account: AccountId, parent: str, after: Sequence[Any] = ()) -> Selection:
-    """A folder's live objects by name, from behind the last one seen."""
+    """Select a folder's live objects by name, from behind the last one seen."""
     where = "account = ? AND parent = ? AND NOT trashed"
     values: tuple[Any, ...] = (account, parent)
     if after:

@@ -63,7 +63,7 @@ class Uploads:
         return Upload(upload_id, new.account, new.plan, new.total, 0, expires, None)
 
     def find(self, upload_id: str) -> Upload | None:
-        """The session, unless its time is over."""
+        """Find the session, unless its time is over."""
         with self._database.reading() as rows:
             row = rows.execute(
                 "SELECT * FROM uploads WHERE id = ? AND expires > ?", (upload_id, self._clock.now())

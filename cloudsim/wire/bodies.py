@@ -21,9 +21,7 @@ class SizedBody:
     def readinto(self, buffer: memoryview) -> int:
         if not self._left:
             return 0
-        count = self._reader.readinto1(buffer[: self._left])
-        if not count:
-            raise Hangup("The body ended early.")
+        count = _read_some(self._reader, buffer[: self._left])
         self._left -= count
         return count
 
@@ -44,9 +42,7 @@ class ChunkedBody:
             self._next_chunk()
         if self._ended:
             return 0
-        count = self._reader.readinto1(buffer[: self._left])
-        if not count:
-            raise Hangup("The body ended early.")
+        count = _read_some(self._reader, buffer[: self._left])
         self._left -= count
         return count
 
@@ -67,10 +63,23 @@ class ChunkedBody:
                 pass
 
     def _line(self) -> bytes:
-        line = self._reader.readline(_LINE_AT_MOST)
+        try:
+            line = self._reader.readline(_LINE_AT_MOST)
+        except OSError as error:
+            raise Hangup("The connection broke.") from error
         if not line.endswith(b"\n"):
             raise Hangup("The body ended early.")
         return line.rstrip(b"\r\n")
+
+
+def _read_some(reader: io.BufferedReader, buffer: memoryview) -> int:
+    try:
+        count = reader.readinto1(buffer)
+    except OSError as error:
+        raise Hangup("The connection broke.") from error
+    if not count:
+        raise Hangup("The body ended early.")
+    return count
 
 
 class PromptedBody:
@@ -106,5 +115,5 @@ def drain(body: AnyBody) -> bool:
 
 
 def prompt_by(sock: socket.socket) -> Callable[[], None]:
-    """The call that tells a waiting client to go on."""
+    """Make the call that tells a waiting client to go on."""
     return lambda: sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")

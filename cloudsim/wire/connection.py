@@ -25,7 +25,7 @@ def serve_connection(sock: socket.socket, application: Application) -> None:
     """Answer one request after the other; a client that goes away is no error."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
-        with sock, io.BufferedReader(socket.SocketIO(sock, "r"), 65536) as reader:
+        with sock, sock.makefile("rb") as reader:
             while _serve_one(sock, reader, application):
                 pass
     except (Hangup, OSError):
@@ -35,9 +35,7 @@ def serve_connection(sock: socket.socket, application: Application) -> None:
 def _serve_one(sock: socket.socket, reader: io.BufferedReader, application: Application) -> bool:
     start = reader.readline(_LINE_AT_MOST)
     if not start.strip():
-        return bool(
-            start
-        )  # an empty line before a request is allowed, the end of the stream is not one
+        return bool(start)  # an empty line before a request may be; nothing at all is the end
     method, target, version = _start_line(start)
     headers = _headers(reader)
     body = _body(sock, reader, headers)
@@ -113,11 +111,11 @@ def _send(sock: socket.socket, method: str, response: Response, *, keep: bool) -
     if response.file is None:
         sock.sendall(head if method == "HEAD" else head + response.body)
         return
-    sock.sendall(head, socket.MSG_MORE)
-    _send_file(sock, response.file)
+    _send_file(sock, head, response.file)
 
 
-def _send_file(sock: socket.socket, part: FileSlice) -> None:
+def _send_file(sock: socket.socket, head: bytes, part: FileSlice) -> None:
     with part.file as file:
+        sock.sendall(head, socket.MSG_MORE)
         if part.length and sock.sendfile(file, part.start, part.length) < part.length:
             raise Hangup("The file is shorter than it was.")

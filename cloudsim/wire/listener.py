@@ -15,7 +15,7 @@ class Listener:
     def __init__(self, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=512)
-        self._open: set[socket.socket] = set()
+        self._open: dict[threading.Thread, socket.socket] = {}
         self._guard = threading.Lock()
         self._stopping = threading.Event()
 
@@ -35,16 +35,17 @@ class Listener:
                     return
                 continue
             sock.settimeout(_IDLE_S)
+            thread = threading.Thread(target=self._follow, args=(sock, application), daemon=True)
             with self._guard:
-                self._open.add(sock)
-            threading.Thread(target=self._follow, args=(sock, application), daemon=True).start()
+                self._open[thread] = sock
+            thread.start()
 
     def _follow(self, sock: socket.socket, application: Application) -> None:
         try:
             serve_connection(sock, application)
         finally:
             with self._guard:
-                self._open.discard(sock)
+                del self._open[threading.current_thread()]
 
     def stop(self) -> None:
         """Stop accepting and cut every connection; stopping twice is fine."""
@@ -53,7 +54,14 @@ class Listener:
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         with self._guard:
-            still_open = list(self._open)
+            still_open = list(self._open.values())
         for sock in still_open:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until every connection has ended, for so long at most each."""
+        with self._guard:
+            threads = list(self._open)
+        for thread in threads:
+            thread.join(seconds)

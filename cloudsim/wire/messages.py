@@ -73,7 +73,7 @@ class Request:
         return bytes(taken)
 
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object; nothing sent is an empty one."""
+        """Read the body as a JSON object; nothing sent is an empty one."""
         return read_json(self.whole_body())
 
     def form(self) -> Params:
@@ -84,7 +84,7 @@ class Request:
 
 
 def read_json(text: bytes) -> dict[str, Any]:
-    """A JSON object from its text; BadBody when it is anything else."""
+    """Read a JSON object from its text; BadBody when it is anything else."""
     if not text.strip():
         return {}
     try:
@@ -125,14 +125,14 @@ class Response:
 def json_response(
     value: object, status: int = 200, headers: Iterable[tuple[str, str]] = ()
 ) -> Response:
-    """An answer in JSON."""
+    """Answer in JSON."""
     body = json.dumps(value, separators=(",", ":")).encode()
     kind = ("Content-Type", "application/json; charset=UTF-8")
     return Response(status, body, (kind, *headers))
 
 
 def html_response(page: str, status: int = 200) -> Response:
-    """A page for a person; it runs no script and is shown in nobody's frame."""
+    """Answer with a page; it runs no script and is shown in nobody's frame."""
     policy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
     return Response(
         status,

@@ -10,7 +10,7 @@ _HEAD_AT_MOST = 65536
 
 
 def boundary_of(content_type: str) -> str:
-    """The boundary, quoted or not, of multipart/related or multipart/form-data."""
+    """Read the boundary, quoted or not, of multipart/related or multipart/form-data."""
     message = Message()
     message["Content-Type"] = content_type
     boundary = message.get_boundary()

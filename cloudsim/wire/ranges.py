@@ -20,7 +20,7 @@ class Span:
 
 
 def wanted_span(header: str, size: int) -> Span | None:
-    """The one stretch a Range asks for; None for the whole, also for forms nobody must honour."""
+    """Read the one stretch a Range asks for; None for the whole, or for odd forms."""
     match = _RANGE.match(header)
     if not match or not (match[1] or match[2]):
         return None
