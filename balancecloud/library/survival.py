@@ -1,0 +1,116 @@
+"""Which versions an account's shards keep readable: counted by the database, over whole packs."""
+
+import uuid
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, select, true, update
+from sqlalchemy.orm import Session, aliased
+
+from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
+from balancecloud.models.library import Node, Version
+from balancecloud.models.states import AccountState, ShardState, VersionState
+
+READABLE = (VersionState.STORED, VersionState.DEGRADED)
+_COMMITTED = (*READABLE, VersionState.UNREADABLE, VersionState.LOST)
+_HELD = (ShardState.STORED, ShardState.VERIFIED)
+PATHS_SHOWN = 20
+
+
+def reassess(session: Session, account_id: uuid.UUID) -> None:
+    """Give every committed version with a shard on this account the state that is true now."""
+    standing = _standing(account_id, true())
+    state = case(
+        (standing.c.is_lost, VersionState.LOST.value),
+        (standing.c.is_less, VersionState.DEGRADED.value),
+        else_=VersionState.STORED.value,
+    )
+    session.execute(
+        update(Version)
+        .where(Version.id == standing.c.version_id, Version.state.in_(_COMMITTED))
+        .values(state=state)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def count_without(session: Session, account_id: uuid.UUID) -> tuple[int, int]:
+    """Return how many files would be lost, and how many less protected, without this account."""
+    files = _files_without(account_id).subquery()
+    row = session.execute(
+        select(
+            func.count().filter(files.c.is_lost),
+            func.count().filter(and_(files.c.is_less, ~files.c.is_lost)),
+        ).select_from(files)
+    ).one()
+    return row[0], row[1]
+
+
+def lost_paths(session: Session, account_id: uuid.UUID) -> tuple[str, ...]:
+    """Return the paths of files that would be lost without this account, the first twenty."""
+    files = _files_without(account_id).subquery()
+    lost = (
+        select(Node.id, Node.parent_id, Node.name.label("path"))
+        .join(files, files.c.file_id == Node.file_id)
+        .where(files.c.is_lost)
+        .order_by(Node.name, Node.id)
+        .limit(PATHS_SHOWN)
+    )
+    upward = lost.cte("upward", recursive=True)
+    parent = aliased(Node)
+    upward = upward.union_all(
+        select(upward.c.id, parent.parent_id, parent.name + "/" + upward.c.path).join(
+            parent, parent.id == upward.c.parent_id
+        )
+    )
+    whole = select(upward.c.path).where(upward.c.parent_id.is_(None)).order_by(upward.c.path)
+    return tuple(f"/{path}" for path in session.scalars(whole))
+
+
+def _files_without(account_id: uuid.UUID) -> Select[Any]:
+    """Select the files that can be read now and have a shard on this account."""
+    standing = _standing(account_id, ShardRow.account_id != account_id)
+    return (
+        select(
+            Version.file_id,
+            func.bool_or(standing.c.is_lost).label("is_lost"),
+            func.bool_or(standing.c.is_less).label("is_less"),
+        )
+        .join(standing, standing.c.version_id == Version.id)
+        .where(Version.state.in_(READABLE))
+        .group_by(Version.file_id)
+    )
+
+
+def _standing(account_id: uuid.UUID, counts: ColumnElement[bool]) -> Subquery:
+    """Say of each version with a shard on this account whether `counts` shards still carry it."""
+    touched = (
+        select(Chunk.version_id)
+        .join(ShardRow, ShardRow.pack_id == Chunk.pack_id)
+        .where(ShardRow.account_id == account_id)
+        .distinct()
+        .subquery()
+    )
+    is_held = and_(ShardRow.state.in_(_HELD), CloudAccount.state != AccountState.UNLINKED, counts)
+    held = func.count().filter(is_held)
+    packs = (
+        select(
+            Chunk.version_id,
+            (held < Pack.k).label("is_lost"),
+            (held < Pack.k + Pack.m).label("is_less"),
+        )
+        .select_from(Chunk)
+        .join(touched, touched.c.version_id == Chunk.version_id)
+        .join(Pack, Pack.id == Chunk.pack_id)
+        .join(ShardRow, ShardRow.pack_id == Pack.id)
+        .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
+        .group_by(Chunk.version_id, Chunk.index, Pack.id)
+        .subquery()
+    )
+    return (
+        select(
+            packs.c.version_id,
+            func.bool_or(packs.c.is_lost).label("is_lost"),
+            func.bool_or(packs.c.is_less).label("is_less"),
+        )
+        .group_by(packs.c.version_id)
+        .subquery()
+    )
