@@ -7,6 +7,7 @@ success. All shards lie in one visible folder.
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from balancecloud.clock import SYSTEM_CLOCK, Clock
@@ -40,9 +41,7 @@ from balancecloud.errors import (
 FOLDER_NAME = "BalanceCloud"
 FOLDER_TYPE = "application/vnd.google-apps.folder"
 FIELDS = "id,name,size,md5Checksum,sha256Checksum,parents,trashed"
-MULTIPART_BYTES = 8 << 20  # above it a resumable session; documented advice is 5 MB, rclone's 8 MiB
 IDS_PER_REQUEST = 1000
-FILES_PER_PAGE = 1000
 MOST_PAGES = 10_000
 RESUMED_PARTS = 8  # how often one session may keep less than was sent
 HASH_TRIES = 4
@@ -56,6 +55,14 @@ _TRAITS = Traits(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class DriveLimits:
+    """Sizes that are advice, not law."""
+
+    multipart_bytes: int = 8 << 20  # as rclone; the documented advice is 5 MB; above: a session
+    files_per_page: int = 1000
+
+
 class GoogleDrive:
     """One Google account."""
 
@@ -67,14 +74,14 @@ class GoogleDrive:
         http: HttpClient,
         *,
         clock: Clock = SYSTEM_CLOCK,
-        multipart_bytes: int = MULTIPART_BYTES,
+        limits: DriveLimits | None = None,
     ) -> None:
         self._endpoints = endpoints
         self._tokens = tokens
         self._folder_id = folder_id
         self._http = http
         self._clock = clock
-        self._multipart_bytes = multipart_bytes
+        self._limits = limits or DriveLimits()
         self._is_closed = False
 
     @property
@@ -213,7 +220,7 @@ class GoogleDrive:
             "mimeType": "application/octet-stream",
             "parents": [self._folder()],
         }
-        if shard.length <= self._multipart_bytes:
+        if shard.length <= self._limits.multipart_bytes:
             return self._create_multipart(metadata, shard)
         return self._create_resumable(metadata, shard)
 
@@ -323,7 +330,7 @@ class GoogleDrive:
         parameters = {
             "q": query,
             "spaces": "drive",
-            "pageSize": str(FILES_PER_PAGE),
+            "pageSize": str(self._limits.files_per_page),
             "fields": f"nextPageToken,files({fields})",
         }
         for _ in range(MOST_PAGES):

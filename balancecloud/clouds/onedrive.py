@@ -58,7 +58,7 @@ _TRAITS = Traits(
 class OneDrive:
     """One Microsoft account."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of, the last two for tests
         self,
         endpoints: MicrosoftEndpoints,
         tokens: AccessTokens,
@@ -66,6 +66,7 @@ class OneDrive:
         http: HttpClient,
         *,
         clock: Clock = SYSTEM_CLOCK,
+        items_per_page: int = ITEMS_PER_PAGE,
     ) -> None:
         self._drive = f"{endpoints.graph}/me/drive"
         self._me = f"{endpoints.graph}/me"
@@ -73,6 +74,7 @@ class OneDrive:
         self._folder_id = folder_id
         self._http = http
         self._clock = clock
+        self._items_per_page = items_per_page
         self._drive_type: str | None = None
         self._is_closed = False
 
@@ -273,7 +275,7 @@ class OneDrive:
         return self._http.send(replace(request, url=answer.headers.get("location", "")))
 
     def _children(self, item_id: str) -> Iterator[Reply]:
-        url = f"{self._item_url(item_id)}/children?$top={ITEMS_PER_PAGE}&{SELECT}"
+        url = f"{self._item_url(item_id)}/children?$top={self._items_per_page}&{SELECT}"
         for _ in range(MOST_PAGES):
             page = self._ask("GET", url)
             yield from page.children("value")

@@ -57,6 +57,8 @@ def stored_ids(provider: Provider) -> list[ObjectId]:
 class ProviderSuite:
     """Subclass it with a fixture `provider`: an account with an empty folder."""
 
+    registered_as = ""  # the provider's name in the registry, where it has one
+
     # 1: what was put is read back
 
     @pytest.mark.parametrize("length", [0, 1, FULL_SHARD - 1, FULL_SHARD, FULL_SHARD + 1])

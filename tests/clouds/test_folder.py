@@ -18,6 +18,8 @@ def linked_folder(path: Path, *roots: Path) -> Folder:
 
 
 class TestFolder(ProviderSuite):
+    registered_as = "folder"
+
     @pytest.fixture
     def provider(self, tmp_path: Path) -> Provider:
         return linked_folder(tmp_path / "account")

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.sim
 
 
 class TestGoogleDrive(FaultSuite):
+    registered_as = "google_drive"
     way: FaultyWay
     base_url: str
 

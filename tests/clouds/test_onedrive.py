@@ -12,6 +12,7 @@ pytestmark = pytest.mark.sim
 
 
 class TestOneDrive(FaultSuite):
+    registered_as = "onedrive"
     way: FaultyWay
     base_url: str
 
