@@ -19,7 +19,15 @@ from cloudsim.microsoft.resource import (
 )  # fmt: skip
 from cloudsim.paging import BadPageToken, page_token, read_page_token
 from cloudsim.routing import Call
-from cloudsim.store.objects import FOLDER_MIME, Change, NameTaken, NewObject, Object, live_children
+from cloudsim.store.objects import (
+    FOLDER_MIME,
+    Change,
+    NameTaken,
+    NewObject,
+    Object,
+    Vanished,
+    live_children,
+)
 from cloudsim.wire.messages import Response, json_response, redirect_response
 
 CONFLICT = "@microsoft.graph.conflictBehavior"

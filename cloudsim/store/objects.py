@@ -217,11 +217,9 @@ _BELOW = (
     "WITH RECURSIVE below(id) AS (VALUES (?) UNION SELECT o.id FROM objects o JOIN below b"
     " ON o.parent = b.id) "
 )
-_TRASH_BELOW = f"{_BELOW} UPDATE objects SET trashed = ? WHERE id IN below"
-_REMOVE_BELOW = f"{_BELOW} DELETE FROM objects WHERE id IN below RETURNING blob"
-_SIZE_BELOW = (
-    f"{_BELOW} SELECT COALESCE(SUM(size), 0) FROM objects WHERE NOT trashed AND id IN below"
-)
+_TRASH_BELOW = f"{_BELOW} UPDATE objects SET trashed = ? WHERE id IN below"  # noqa: S608 - fixed
+_REMOVE_BELOW = f"{_BELOW} DELETE FROM objects WHERE id IN below RETURNING blob"  # noqa: S608 - fixed
+_SIZE_BELOW = f"{_BELOW} SELECT TOTAL(size) FROM objects WHERE id IN below AND NOT trashed"  # noqa: S608 - fixed
 
 
 def name_key(name: str) -> str:
