@@ -1,0 +1,1 @@
+"""Real servers for the tests: one PostgreSQL and one Valkey per run."""
