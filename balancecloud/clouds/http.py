@@ -10,6 +10,7 @@ import http.client
 import os
 import ssl
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -151,6 +152,7 @@ class HttpClient:
         self._lock = threading.Lock()
         self._idle: dict[Origin, list[Wire]] = {}
         self._pid = os.getpid()
+        weakref.finalize(self, _close_all, self._idle)
 
     def send(self, request: Request) -> Answer:
         """Send and return the answer, whatever its status; `Unreachable` or `BadReply` if none."""
@@ -180,10 +182,7 @@ class HttpClient:
     def close(self) -> None:
         """Drop every kept connection."""
         with self._lock:
-            idle, self._idle = self._idle, {}
-        for wires in idle.values():
-            for wire in wires:
-                wire.close()
+            _close_all(self._idle)
 
     def _headers(self, request: Request, origin: Origin) -> dict[str, str]:
         headers = {
@@ -251,7 +250,8 @@ class HttpClient:
         with self._lock:
             if self._pid != os.getpid():
                 # Connections made before a fork are the parent's too: never use them.
-                self._idle, self._pid = {}, os.getpid()
+                _close_all(self._idle)
+                self._pid = os.getpid()
             idle = self._idle.get(origin, [])
             while idle:
                 wire = idle.pop()
@@ -286,6 +286,13 @@ class HttpClient:
             if self._context is None:
                 self._context = ssl.create_default_context(cafile=self._ca_file or certifi.where())
             return self._context
+
+
+def _close_all(idle: dict[Origin, list[Wire]]) -> None:
+    for wires in idle.values():
+        for wire in wires:
+            wire.close()
+    idle.clear()
 
 
 def _slices(parts: Sequence[Bytes], deadline: Deadline) -> Iterator[memoryview]:

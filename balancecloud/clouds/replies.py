@@ -145,9 +145,11 @@ def exact_range(answer: Answer, start: int, length: int) -> bytes:
     """Return exactly the bytes asked for, from a 206 or from a 200 that ignored Range."""
     if answer.status == 200:
         piece = answer.body[start : start + length]
-        if len(piece) != length:
+        if len(piece) == length:
+            return piece
+        if answer.headers.get("content-length") == str(len(answer.body)):
             raise BadRange
-        return piece
+        raise BadReply  # without its length a short body may have been cut
     match = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
     if answer.status != 206 or match is None or int(match[1]) != start:
         raise BadReply
