@@ -7,6 +7,7 @@ Each has a stable `code`, an HTTP `status` and a sentence safe to show to the pe
     ├── IntegrityError                 stored bytes are not what was stored; `cause` is for the log
     ├── Unavailable                    too few shards answer just now
     ├── LeaseLost                      another worker owns this work now: stop, change nothing
+    ├── Cancelled, ShuttingDown        a person, or this server, ends the work
     ├── Refused                        what a person asked cannot be done
     │   ├── NotSignedIn, BadCredentials, RegistrationClosed, EmailTaken, SignInAgainFirst, Forbidden
     │   ├── NotFound
@@ -81,6 +82,14 @@ class Cancelled(BalanceCloudError):
     code = "cancelled"
     status = 409
     sentence = "This job was cancelled."
+
+
+class ShuttingDown(BalanceCloudError):
+    """This process is asked to end; its work goes back to be taken up by another."""
+
+    code = "shutting_down"
+    status = 503
+    sentence = "This server is stopping. The work goes on when it is back."
 
 
 # --- what a person asked cannot be done -------------------------------------------------------

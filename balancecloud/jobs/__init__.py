@@ -1,3 +1,4 @@
 """Speaks RQ: turns a ring into a call of storage or library.
 
-It decides nothing and may run twice."""
+It decides nothing and may run twice.
+"""

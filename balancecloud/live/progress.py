@@ -87,27 +87,23 @@ class LiveSnapshot:
     files: Mapping[uuid.UUID, LiveFile] = field(default_factory=dict)
     rate_in: float = 0.0
     rate_out: float = 0.0
-    account_rates: Mapping[uuid.UUID, float] = field(default_factory=dict)
     seconds: float = 0.0  # since the run began
     still_seconds: float = 0.0  # since anything was stored
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Absolute values to tell: bytes of versions by stage, bytes sent to accounts by version."""
+    """Absolute values to tell: plaintext bytes of versions through the stages."""
 
     received: Mapping[uuid.UUID, int] = field(default_factory=dict)
     sealed: Mapping[uuid.UUID, int] = field(default_factory=dict)
     stored: Mapping[uuid.UUID, int] = field(default_factory=dict)
-    sent: Mapping[tuple[uuid.UUID, uuid.UUID], int] = field(default_factory=dict)
 
     def fields(self) -> list[tuple[str, int, str]]:
         """Return each as the hash's field, its value, and the rate that it moves."""
         rows = [(f"{RECEIVED}:{key}", value, "in") for key, value in self.received.items()]
         rows += [(f"{SEALED}:{key}", value, "") for key, value in self.sealed.items()]
         rows += [(f"{STORED}:{key}", value, "out") for key, value in self.stored.items()]
-        for (account, version), value in self.sent.items():
-            rows.append((f"sent:{account}:{version}", value, str(account)))
         return rows
 
 
@@ -178,20 +174,16 @@ class ProgressStore:
 def _snapshot(raw: Mapping[str, str], now: int) -> LiveSnapshot:
     began = int(raw.get("began", now))
     stages: dict[uuid.UUID, dict[str, int]] = {}
-    rates: dict[uuid.UUID, float] = {}
     for name, value in raw.items():
         kind, _, rest = name.partition(":")
         if kind in STAGES:
             stages.setdefault(uuid.UUID(rest), {})[kind] = int(value)
-        elif kind == "rate" and rest not in {"in", "out"}:
-            rates[uuid.UUID(rest)] = _rate(raw, rest, now)
     return LiveSnapshot(
         run=raw.get("run", ""),
         seq=int(raw.get("seq", 0)),
         files={version: LiveFile(**values) for version, values in stages.items()},
         rate_in=_rate(raw, "in", now),
         rate_out=_rate(raw, "out", now),
-        account_rates=rates,
         seconds=max(0.0, (now - began) / 1000),
         still_seconds=max(0.0, (now - int(raw.get("at:out", began))) / 1000),
     )

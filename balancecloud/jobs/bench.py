@@ -1,0 +1,21 @@
+"""What a worker works with, handed to each kind of work."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from balancecloud.live.doorbell import Doorbell
+from balancecloud.live.progress import ProgressStore
+from balancecloud.storage.tools import Tools
+
+Stop = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """The tools of one worker process; `stopping` is set when it is asked to end."""
+
+    tools: Tools
+    doorbell: Doorbell
+    progress: ProgressStore
+    stopping: threading.Event

@@ -1,0 +1,131 @@
+"""The one function a ring calls: claim what is due, in order of priority, until nothing is."""
+
+import logging
+import threading
+import traceback
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from balancecloud.errors import BalanceCloudError, LeaseLost, ShuttingDown
+from balancecloud.jobs.bench import Bench, Stop
+from balancecloud.jobs.delete import delete
+from balancecloud.jobs.stop import StopSign
+from balancecloud.jobs.store import store
+from balancecloud.models.states import WorkKind
+from balancecloud.storage import work
+from balancecloud.storage.outcome import settle
+from balancecloud.storage.work import Claim, Heartbeat, Lease
+
+# A worker starts afresh after this long, so that nothing it holds grows old.
+LONGEST_LOOK_SECONDS: Final = 600.0
+# How long a step may go on after the process was asked to end, before its work is given back
+# under it: a late step changes nothing then, for its fence is old.
+PATIENCE_SECONDS: Final = 6.0
+
+Duty = Callable[[Bench, Claim, Stop], None]
+DUTIES: Final[Mapping[WorkKind, Duty]] = {WorkKind.STORE: store, WorkKind.DELETE: delete}
+
+logger = logging.getLogger(__name__)
+
+
+def look(bench: Bench, duties: Mapping[WorkKind, Duty] = DUTIES) -> None:
+    """Do what is due until nothing is, at most ten minutes; what is left is rung for again."""
+    clock = bench.tools.clock
+    until = clock.monotonic() + LONGEST_LOOK_SECONDS
+    owner = uuid.uuid4()
+    while not bench.stopping.is_set():
+        claim = _take(bench, owner)
+        if claim is None:
+            return
+        _carry_out(bench, claim, duties[claim.kind])
+        if clock.monotonic() >= until:
+            bench.doorbell.ring(claim.id)
+            return
+
+
+def _take(bench: Bench, owner: uuid.UUID) -> Claim | None:
+    with bench.tools.sessions.begin() as session:
+        return work.claim(session, owner, bench.tools.config.lease_seconds)
+
+
+def _carry_out(bench: Bench, claim: Claim, duty: Duty) -> None:
+    """Do one claim and see to it that its end is recorded, whatever that is."""
+    config = bench.tools.config
+    lease = Lease(config.lease_seconds, config.heartbeat_seconds)
+    with (
+        Heartbeat(bench.tools.sessions, claim, lease, bench.tools.clock) as heartbeat,
+        _giving_back(bench, claim),
+    ):
+        stop = StopSign(bench, claim, heartbeat)
+        try:
+            stop()
+            _refuse_deadly(bench, claim)
+            duty(bench, claim, stop)
+        except ShuttingDown:
+            give_back(bench, claim)
+        except LeaseLost:
+            logger.info("Work %s was taken over.", claim.id)
+        except Exception as error:  # noqa: BLE001 - the job wrapper: every failure gets a face
+            _settle(bench, claim, error)
+
+
+class _KeepsDying(Exception):
+    """Workers ended without a word while they did this, as often as it may be tried."""
+
+
+def _refuse_deadly(bench: Bench, claim: Claim) -> None:
+    if claim.attempt > bench.tools.config.attempts:
+        raise _KeepsDying
+
+
+def _settle(bench: Bench, claim: Claim, error: Exception) -> None:
+    _log(claim, error)
+    try:
+        settle(bench.tools, claim, error)
+    except SQLAlchemyError as problem:
+        # Nothing is recorded, so the lease runs out and the work is tried again.
+        logger.warning("The end of work %s is not recorded: %s.", claim.id, type(problem).__name__)
+
+
+def _log(claim: Claim, error: Exception) -> None:
+    """Say what stopped it. Messages from below may hold names, so only the places are told."""
+    if isinstance(error, BalanceCloudError | _KeepsDying):
+        logger.info("Work %s stopped: %s.", claim.id, type(error).__name__)
+    else:
+        places = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("Work %s met %s in\n%s", claim.id, type(error).__name__, places)
+
+
+def give_back(bench: Bench, claim: Claim) -> None:
+    """Make the work due at once for another worker, without counting a try."""
+    try:
+        with bench.tools.sessions.begin() as session:
+            work.postpone(session, claim, 0, ShuttingDown.code, counts_as_try=False)
+    except (LeaseLost, SQLAlchemyError) as problem:
+        logger.info("Work %s was not given back: %s.", claim.id, type(problem).__name__)
+        return
+    bench.doorbell.ring(claim.id)
+
+
+@contextmanager
+def _giving_back(bench: Bench, claim: Claim) -> Iterator[None]:
+    """While the body runs, give its work back when it does not end soon after a stop."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.5):
+            if bench.stopping.is_set() and not ended.wait(PATIENCE_SECONDS):
+                give_back(bench, claim)
+                return
+
+    watcher = threading.Thread(target=watch, name="give-back", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()

@@ -1,0 +1,71 @@
+"""What is to be done again and again, a row each."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from balancecloud.clock import Clock
+from balancecloud.identity import sessions, tokens
+from balancecloud.library import linking, uploads
+from balancecloud.storage.tools import Tools
+
+MINUTE = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something to do every so often."""
+
+    name: str
+    every_seconds: float
+    run: Callable[[Tools], None]
+
+
+def end_sessions(tools: Tools) -> None:
+    with tools.sessions.begin() as session:
+        sessions.sweep(session)
+        tokens.sweep(session, tools.clock.now())
+
+
+def end_link_attempts(tools: Tools) -> None:
+    with tools.sessions.begin() as session:
+        linking.remove_expired_attempts(session)
+
+
+def end_uploads(tools: Tools) -> None:
+    uploads.sweep(tools)
+
+
+CHORES = (
+    Chore("uploads that were abandoned", MINUTE, end_uploads),
+    Chore("link attempts that are over", MINUTE, end_link_attempts),
+    Chore("sign-ins that are over", 10 * MINUTE, end_sessions),
+)
+
+
+class Schedule:
+    """Runs each chore when its time has come; one that fails does not keep the others."""
+
+    def __init__(self, clock: Clock, chores: tuple[Chore, ...] = CHORES) -> None:
+        self._clock = clock
+        self._chores = chores
+        self._ran_at: dict[str, float] = {}
+
+    def run_due(self, tools: Tools) -> None:
+        """Run what has not run for as long as it may wait."""
+        for chore in self._chores:
+            now = self._clock.monotonic()
+            if now - self._ran_at.get(chore.name, float("-inf")) >= chore.every_seconds:
+                self._ran_at[chore.name] = now
+                _run(chore, tools)
+
+
+def _run(chore: Chore, tools: Tools) -> None:
+    try:
+        chore.run(tools)
+    except (SQLAlchemyError, OSError) as problem:
+        logger.warning("Clearing %s failed: %s.", chore.name, type(problem).__name__)
