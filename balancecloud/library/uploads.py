@@ -138,38 +138,36 @@ class Intake:
     def _begin(self, session: Session, path: Sequence[str], content_type: str | None) -> Incoming:
         wanted = self._wanted
         rest = wanted.declared_bytes - self._received
-        if self._job_id is None:
-            quota.reserve(session, wanted.user_id, wanted.declared_bytes)
-            tree.find_folder(session, wanted.user_id, wanted.parent_id)
-            self._job_id = _open_job(session, wanted, path[-1])
+        is_first = self._job_id is None
+        tree.find_folder(session, wanted.user_id, wanted.parent_id)
+        job_id = self._job_id or _open_job(session, wanted, path[-1])
         folder_id, made = tree.ensure_folders(session, wanted.user_id, wanted.parent_id, path[:-1])
-        self._made_folders += made
         taken = tree.take_file(session, wanted.user_id, folder_id, path[-1], wanted.conflict)
-        version = self._add_version(session, taken.node, path[-1], content_type, rest)
-        self._pass_reservation(session)
+        version = self._add_version(session, taken.node, path[-1], content_type)
+        version.job_id, version.size = job_id, rest
+        session.flush()
+        if self._files:
+            # The file before keeps only its own bytes of the reservation: the rest is this one's.
+            _settle_size(session, self._files[-1])
         envelope = _add_upload(session, self._tools.keys, version, rest, self._owner)
         session.execute(
-            update(Job).where(Job.id == self._job_id).values(files_total=len(self._files) + 1)
+            update(Job).where(Job.id == job_id).values(files_total=len(self._files) + 1)
         )
+        if is_first:
+            # Last, as everybody locks people's rows after all others.
+            quota.reserve(session, wanted.user_id, wanted.declared_bytes)
+        self._job_id = job_id
+        self._made_folders += made
         writer = SpoolWriter(self._tools, envelope)
         return Incoming(taken.node.id, version.id, envelope.upload_id, writer)
 
     def _add_version(
-        self, session: Session, node: Node, name: str, content_type: str | None, rest: int
+        self, session: Session, node: Node, name: str, content_type: str | None
     ) -> Version:
         version = new_version(session, self._tools.config, self._tools.keys, node)
-        version.size = rest
         version.mime_type = mime_types.of(name, content_type)
-        version.job_id = self._job_id
         session.add(version)
-        session.flush()
         return version
-
-    def _pass_reservation(self, session: Session) -> None:
-        """Leave the file before only its own bytes: the rest is the next one's."""
-        if self._files:
-            before = self._files[-1]
-            _settle_size(session, before)
 
     def _note(self, current: Incoming) -> None:
         """Say how far it is, and that this request lives; Cancelled if the job was."""

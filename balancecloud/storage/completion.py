@@ -21,6 +21,13 @@ UNFINISHED = (
     VersionState.STORING,
     VersionState.WAITING,
 )
+# Versions whose bytes count as used: they were stored once.
+COUNTED = (
+    VersionState.STORED,
+    VersionState.DEGRADED,
+    VersionState.UNREADABLE,
+    VersionState.LOST,
+)
 
 
 def commit_stored(tools: Tools, claim: Claim, version_id: uuid.UUID) -> None:

@@ -200,6 +200,12 @@ def mark_stored(session: Session, claim: Claim, version_id: uuid.UUID, parcel: S
         )
 
 
+def is_wanted(session: Session, pack_id: uuid.UUID, index: int) -> bool:
+    """Return whether a shard is still in the index and not about to go."""
+    row = session.get(ShardRow, (pack_id, index))
+    return row is not None and row.state is not ShardState.DELETING
+
+
 def _count_shards(session: Session, claim: Claim, planned: int, done: int = 0) -> None:
     if claim.job_id:
         session.execute(

@@ -1,5 +1,6 @@
 """Bringing one chunk to its accounts: plan, write the intent, put, confirm; replan when refused."""
 
+import logging
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,10 +9,11 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from balancecloud.clouds.provider import ObjectId
+from balancecloud.clouds.provider import ObjectId, Provider
 from balancecloud.errors import (
     AccountFull,
     IntegrityError,
+    LeaseLost,
     NeedsUser,
     ObjectDiffers,
     ProviderError,
@@ -35,6 +37,8 @@ from balancecloud.storage.packing import (
 from balancecloud.storage.placement import Candidate, NoPlace, plan
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim
+
+logger = logging.getLogger(__name__)
 
 # A chunk is planned anew at most this often in one run; then the work waits and starts again.
 REPLANS = 4
@@ -217,10 +221,25 @@ def _put(target: Target, attempt: Attempt, parcel: Parcel) -> ProviderError | No
         return refusal
     chunk_bytes = place_of(target.version, target.index).plain_len
     sent = Sent(attempt.pack_id, parcel.index, stored.object_id, parcel.shard.length, chunk_bytes)
-    with target.tools.sessions.begin() as session:
-        intents.mark_stored(session, target.claim, target.version.id, sent)
-        health.note_success(session, parcel.account)
+    try:
+        with target.tools.sessions.begin() as session:
+            intents.mark_stored(session, target.claim, target.version.id, sent)
+            health.note_success(session, parcel.account)
+    except LeaseLost:
+        _take_back_unwanted(target, provider, sent)
+        raise
     return None
+
+
+def _take_back_unwanted(target: Target, provider: Provider, sent: Sent) -> None:
+    """Remove an object whose file was deleted while it was on its way: no row will ever name it."""
+    with target.tools.sessions() as session:
+        if intents.is_wanted(session, sent.pack_id, sent.index):
+            return
+    try:
+        provider.delete(sent.object_id)
+    except ProviderError as refusal:
+        logger.warning("An unwanted shard could not be removed: %s.", refusal.code)
 
 
 def _note_failure(target: Target, account_id: uuid.UUID, refusal: ProviderError) -> None:

@@ -1,0 +1,146 @@
+"""Turning rows of the tree into what people see: one query per kind of fact, never one per node."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Row, Select, and_, func, select
+from sqlalchemy.orm import Session, aliased
+
+from balancecloud.library.views import AccountShare, NodeView
+from balancecloud.models.clouds import Chunk, CloudAccount, ShardRow
+from balancecloud.models.library import Node, Version
+from balancecloud.models.states import NodeKind, VersionState
+
+SHOWN = aliased(Version, name="shown")
+NEWEST = aliased(Version, name="newest")
+FOLDER_STATE = "stored"
+ENDED = (VersionState.CANCELLED, VersionState.LOST)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A node with the version it shows and the newest one, either of which may be missing."""
+
+    node: Node
+    shown: Version | None
+    newest: Version | None
+
+    @property
+    def version(self) -> Version | None:
+        """The version that is shown, else the one on its way."""
+        return self.shown or self.newest
+
+
+def with_versions() -> Select[Node, Version, Version]:
+    """Return the query of nodes with the version shown and the newest one."""
+    highest = (
+        select(func.max(Version.number))
+        .where(Version.file_id == Node.file_id, Version.state.not_in(ENDED))
+        .correlate(Node)
+        .scalar_subquery()
+    )
+    return (
+        select(Node, SHOWN, NEWEST)
+        .outerjoin(SHOWN, and_(SHOWN.file_id == Node.file_id, SHOWN.number == Node.version))
+        .outerjoin(NEWEST, and_(NEWEST.file_id == Node.file_id, NEWEST.number == highest))
+        .where(Node.trashed_at.is_(None))
+    )
+
+
+def views(
+    session: Session, rows: Sequence[Row[Node, Version, Version]], parent_path: str | None
+) -> tuple[NodeView, ...]:
+    """Return the views of nodes; `parent_path` where all lie in one folder, else looked up."""
+    found = [Found(*row) for row in rows]
+    counts = _item_counts(session, [f.node.id for f in found if f.node.kind is NodeKind.FOLDER])
+    shares = _shares(session, [f.version.id for f in found if f.version])
+    if parent_path is None:
+        paths = _paths(session, [f.node.id for f in found])
+    else:
+        paths = {f.node.id: f"{parent_path}/{f.node.name}" for f in found}
+    return tuple(_view(f, paths[f.node.id], counts, shares) for f in found)
+
+
+def _view(
+    found: Found,
+    path: str,
+    counts: dict[uuid.UUID, int],
+    shares: dict[uuid.UUID, tuple[AccountShare, ...]],
+) -> NodeView:
+    node, version, newest = found.node, found.version, found.newest
+    is_folder = node.kind is NodeKind.FOLDER
+    is_on_its_way = newest is not None and newest.state is not VersionState.STORED
+    return NodeView(
+        id=node.id,
+        user_id=node.user_id,
+        name=node.name,
+        path=path,
+        size=version.size if version else 0,
+        mime_type=version.mime_type if version else None,
+        is_folder=is_folder,
+        parent_id=node.parent_id,
+        state=version.state.value if version else FOLDER_STATE,
+        version=version.number if version else None,
+        sha256=version.sha256.hex() if version and version.sha256 else None,
+        created_at=node.created_at,
+        updated_at=node.updated_at,
+        item_count=counts.get(node.id, 0),
+        job_id=newest.job_id if newest and is_on_its_way else None,
+        error_code=version.error_code if version else None,
+        shares=shares.get(version.id, ()) if version else (),
+    )
+
+
+def _item_counts(session: Session, folder_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+    if not folder_ids:
+        return {}
+    rows = session.execute(
+        select(Node.parent_id, func.count())
+        .where(Node.parent_id.in_(folder_ids), Node.trashed_at.is_(None))
+        .group_by(Node.parent_id)
+    )
+    return {parent_id: count for parent_id, count in rows if parent_id is not None}
+
+
+def _shares(
+    session: Session, version_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, tuple[AccountShare, ...]]:
+    """Return how many bytes of shards each account holds of each version."""
+    if not version_ids:
+        return {}
+    rows = session.execute(
+        select(
+            Chunk.version_id,
+            CloudAccount.id,
+            CloudAccount.label,
+            CloudAccount.provider,
+            CloudAccount.color,
+            func.sum(ShardRow.length),
+        )
+        .join(ShardRow, ShardRow.pack_id == Chunk.pack_id)
+        .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
+        .where(Chunk.version_id.in_(version_ids), ShardRow.stored_at.is_not(None))
+        .group_by(Chunk.version_id, CloudAccount.id)
+        .order_by(CloudAccount.created_at, CloudAccount.id)
+    )
+    shares: dict[uuid.UUID, tuple[AccountShare, ...]] = {}
+    for version_id, account_id, label, provider, color, total in rows:
+        share = AccountShare(account_id, label, provider, color, int(total))
+        shares[version_id] = (*shares.get(version_id, ()), share)
+    return shares
+
+
+def _paths(session: Session, node_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Return the full paths of nodes that may lie anywhere."""
+    way = (
+        select(Node.id.label("leaf"), Node.parent_id, Node.name.label("path"))
+        .where(Node.id.in_(node_ids))
+        .cte("way", recursive=True)
+    )
+    above = select(way.c.leaf, Node.parent_id, Node.name + "/" + way.c.path).join(
+        way, Node.id == way.c.parent_id
+    )
+    way = way.union_all(above)
+    rows = session.execute(select(way.c.leaf, way.c.path).where(way.c.parent_id.is_(None)))
+    return {leaf: f"/{path}" for leaf, path in rows}

@@ -1,0 +1,84 @@
+"""Deleting for good: rows and keys go at once, the shards by a job."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from balancecloud.library import nodes, tree
+from balancecloud.models.jobs import Job, Work
+from balancecloud.models.library import Node, Upload, Version
+from balancecloud.models.people import User
+from balancecloud.models.states import JobKind, JobState
+from balancecloud.storage import cleanup, completion
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What a deletion set going: the job that removes the shards, None when there were none."""
+
+    job_id: uuid.UUID | None
+    work_id: uuid.UUID | None
+    upload_ids: tuple[uuid.UUID, ...]  # whose spool is to be emptied once this is committed
+
+
+def delete_for_good(
+    session: Session, user_id: uuid.UUID, node_id: uuid.UUID, source: str
+) -> Deletion:
+    """Remove a node and all below it, every version, their keys and quota; NotFound as usual.
+
+    What is being stored loses its rows: its worker finds its lease gone and stops.
+    """
+    top = tree.find_node(session, user_id, node_id)
+    name = top.name
+    ids = list(session.scalars(nodes.below(top.id)))
+    file_ids = [f for f in session.scalars(select(Node.file_id).where(Node.id.in_(ids))) if f]
+    versions = _lock_versions(session, file_ids)
+    packs, upload_ids = _remove_versions(session, user_id, versions)
+    session.execute(delete(Node).where(Node.id.in_(ids)))
+    if not packs:
+        return Deletion(None, None, upload_ids)
+    job = Job(
+        user_id=user_id, kind=JobKind.DELETE, state=JobState.QUEUED, source=source, subject=name
+    )
+    session.add(job)
+    session.flush()
+    return Deletion(job.id, cleanup.clean_for_job(session, job, packs), upload_ids)
+
+
+def _lock_versions(session: Session, file_ids: Sequence[uuid.UUID]) -> Sequence[Version]:
+    """Lock jobs, then work, then versions: the order of storage/hold.py."""
+    of_files = Version.file_id.in_(file_ids)
+    jobs = select(Version.job_id).where(of_files)
+    session.scalars(select(Job.id).where(Job.id.in_(jobs)).order_by(Job.id).with_for_update()).all()
+    keys = select(Version.id).where(of_files)
+    session.scalars(
+        select(Work.id).where(Work.key.in_(keys)).order_by(Work.id).with_for_update()
+    ).all()
+    return session.scalars(
+        select(Version).where(of_files).order_by(Version.id).with_for_update()
+    ).all()
+
+
+def _remove_versions(
+    session: Session, user_id: uuid.UUID, versions: Sequence[Version]
+) -> tuple[list[uuid.UUID], tuple[uuid.UUID, ...]]:
+    """Remove versions, their work and uploads; return the packs and uploads that are left over."""
+    ids = [version.id for version in versions]
+    unfinished = {v.job_id for v in versions if v.state in completion.UNFINISHED and v.job_id}
+    used = sum(v.size for v in versions if v.state in completion.COUNTED)
+    uploads = session.scalars(select(Upload).where(Upload.version_id.in_(ids))).all()
+    reserved = sum(upload.reserved_bytes for upload in uploads)
+    packs = cleanup.drop_chunks(session, ids)
+    session.execute(delete(Work).where(Work.key.in_(ids)))
+    session.execute(delete(Version).where(Version.id.in_(ids)))
+    session.execute(
+        update(User)
+        .where(User.id == user_id)
+        .values(used_bytes=User.used_bytes - used, reserved_bytes=User.reserved_bytes - reserved)
+    )
+    for job_id in sorted(unfinished):
+        completion.close_if_over(session, session.get_one(Job, job_id, populate_existing=True))
+    return packs, tuple(upload.id for upload in uploads)

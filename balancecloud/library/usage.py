@@ -1,0 +1,33 @@
+"""How much a person uses, and how much their accounts hold."""
+
+import uuid
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from balancecloud.config import Config
+from balancecloud.library import account_views
+from balancecloud.library.views import Usage
+from balancecloud.models.library import Node, Version
+from balancecloud.models.people import User
+from balancecloud.models.states import NodeKind, VersionState
+
+
+def usage(session: Session, config: Config, user_id: uuid.UUID) -> Usage:
+    """Return a person's use; plaintext bytes of all kept versions, each counted once."""
+    used, reserved, quota = session.execute(
+        select(User.used_bytes, User.reserved_bytes, User.quota_bytes).where(User.id == user_id)
+    ).one()
+    files = session.scalars(
+        select(func.count())
+        .select_from(Node)
+        .where(Node.user_id == user_id, Node.kind == NodeKind.FILE, Node.trashed_at.is_(None))
+    ).one()
+    less = session.scalars(
+        select(func.count(func.distinct(Version.file_id))).where(
+            Version.user_id == user_id,
+            Version.state.in_((VersionState.DEGRADED, VersionState.UNREADABLE)),
+        )
+    ).one()
+    accounts = account_views.list_accounts(session, config, user_id)
+    return Usage(used, reserved, quota, files, accounts, less)
