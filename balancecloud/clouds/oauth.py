@@ -25,6 +25,7 @@ from balancecloud.clouds.http import Answer, HttpClient, Request
 from balancecloud.errors import AccessRefused, BadReply, LinkRefused, SignInAgain, Temporary
 
 EXPIRY_MARGIN = timedelta(seconds=60)  # a token is renewed before it can expire on the way
+TOKEN_ANSWER_BYTES = 64 << 10
 LONGEST_LIFETIME_SECONDS = 86_400  # a provider that claims more is taken for this
 
 
@@ -70,7 +71,7 @@ class TokenSet:
                 expires_at=datetime.fromtimestamp(float(value["expires_at"]), UTC),
                 scope=_text(value["scope"]),
             )
-        except (KeyError, TypeError, OverflowError, OSError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, OSError, RecursionError) as error:
             # The text is not chained: it holds tokens.
             raise ValueError(f"not a token set: {type(error).__name__}") from None
 
@@ -186,7 +187,7 @@ class Grants:
                 answer = session.fetch_token(self._site.token, allow_redirects=False, **parameters)
         except AuthlibBaseError as error:
             raise _meaning(str(error.error)) from None  # descriptions may quote what was sent
-        except (ValueError, TypeError, requests.RequestException):
+        except (ValueError, TypeError, RecursionError, requests.RequestException):
             raise BadReply from None
         return cast("Mapping[str, object]", answer)
 
@@ -259,6 +260,7 @@ class _Wire(BaseAdapter):
                 url=request.url or "",
                 headers={name: str(value) for name, value in request.headers.items()},
                 parts=(body.encode() if isinstance(body, str) else bytes(body),),
+                largest_answer=TOKEN_ANSWER_BYTES,
             )
         )
         if answer.status == 429 or answer.status >= 500:
