@@ -96,6 +96,8 @@ def changed(call: Call, old: Object, sent: Mapping[str, Any]) -> Object:
     added = [one for one in call.query.get("addParents").split(",") if one]
     if added:
         parent = parent_of(call, {"parents": added})
+        if call.services.objects.is_at_or_below(parent, old.id):
+            raise bad_request("A file cannot be moved into itself.")
     modified = _time(sent, "modifiedTime")
     change = Change(
         name=str(sent.get("name", old.name)),

@@ -14,7 +14,6 @@ from cloudsim.store.objects import FOLDER_MIME, NameTaken, NewObject, Object
 
 _FORBIDDEN = re.compile(r'["*:<>?/\\|\x00-\x1f]')
 _PATH_AT_MOST = 400
-_ANCESTORS_AT_MOST = 200
 
 
 @dataclass(frozen=True)
@@ -74,18 +73,11 @@ def own_item(call: Call, item_id: str) -> Object:
     found = call.services.objects.find(item_id)
     if found is None or found.trashed or found.account != call.known_caller.account.id:
         raise not_found(call)
-    if only_app_folder(call) and not _is_below(call, found, _app_folder(call).id):
-        raise denied(call)
+    if only_app_folder(call):
+        own_folder = _app_folder(call).id
+        if not call.services.objects.is_at_or_below(found.id, own_folder):
+            raise denied(call)
     return found
-
-
-def _is_below(call: Call, item: Object, folder_id: str) -> bool:
-    step: Object | None = item
-    for _ in range(_ANCESTORS_AT_MOST):
-        if step is None or step.id == folder_id:
-            break
-        step = call.services.objects.find(step.parent)
-    return step is not None
 
 
 def _app_folder(call: Call) -> Object:
@@ -134,11 +126,18 @@ def find_place(call: Call, address: Address) -> Place:
         if address.start == "root":
             raise bad_request(call, "The root has no content.")
         return Place(address.start.parent, address.start.name, address.start)
-    parent = id_of(account, address.start)
+    parent = id_of(account, as_folder(call, address.start))
     for name in address.names[:-1]:
         parent = ensure_folder(call, parent, name).id
     name = address.names[-1]
     return Place(parent, name, call.services.objects.child(account.id, parent, name))
+
+
+def as_folder(call: Call, item: Object | Literal["root"]) -> Object | Literal["root"]:
+    """Let folders pass; nothing can lie in a file."""
+    if item != "root" and not item.is_folder:
+        raise bad_request(call, "The item is not a folder.")
+    return item
 
 
 def id_of(account: Account, item: Object | Literal["root"]) -> str:

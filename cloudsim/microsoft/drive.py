@@ -5,7 +5,14 @@ from typing import Any
 
 from cloudsim.clock import utc_seconds
 from cloudsim.microsoft.access import may_read, may_see_user, may_write
-from cloudsim.microsoft.addressing import check_drive, check_name, find_item, own_item, read_address
+from cloudsim.microsoft.addressing import (
+    as_folder,
+    check_drive,
+    check_name,
+    find_item,
+    own_item,
+    read_address,
+)
 from cloudsim.microsoft.ids import new_item_id
 from cloudsim.microsoft.refusals import bad_request, name_taken, not_found, refuse
 from cloudsim.microsoft.resource import (
@@ -72,9 +79,7 @@ def get_item(call: Call) -> Response:
 def children(call: Call) -> Response:
     """List a page of a folder, by name; the link to the next one is absolute."""
     may_read(call)
-    folder = find_item(call, read_address(call))
-    if folder != "root" and not folder.is_folder:
-        raise bad_request(call, "The item is not a folder.")
+    folder = as_folder(call, find_item(call, read_address(call)))
     account, secret = call.known_caller.account, call.services.database.secret
     size = _page_size(call)
     parent = parent_id(call, folder)
@@ -114,7 +119,7 @@ def _next_link(call: Call, token: str) -> str:
 def make_folder(call: Call) -> Response:
     """POST to children: a folder, by the conflict behaviour in the body."""
     may_write(call)
-    parent = find_item(call, read_address(call))
+    parent = as_folder(call, find_item(call, read_address(call)))
     sent = call.request.json()
     name = sent.get("name")
     if not isinstance(name, str) or not isinstance(sent.get("folder"), dict):
@@ -161,11 +166,9 @@ def change_item(call: Call) -> Response:
     sent = call.request.json()
     name = str(sent.get("name", item.name))
     check_name(call, name)
-    parent = item.parent
-    if moved_to := sent.get("parentReference", {}).get("id"):
-        root = call.known_caller.account.root_id
-        parent = root if moved_to == root else own_item(call, str(moved_to)).id
-    change = Change(name, parent, item.mime, _modified(call, item, sent), item.details)
+    change = Change(
+        name, _new_parent(call, item, sent), item.mime, _modified(call, item, sent), item.details
+    )
     try:
         new = call.services.objects.change(item.id, change)
     except NameTaken as error:
@@ -175,8 +178,28 @@ def change_item(call: Call) -> Response:
     return json_response(item_json(call, new))
 
 
+def _new_parent(call: Call, item: Object, sent: Mapping[str, Any]) -> str:
+    """Find the folder the item moves to; never one within itself."""
+    root = call.known_caller.account.root_id
+    wanted = _facet(call, sent, "parentReference").get("id", item.parent)
+    if wanted in {item.parent, root}:
+        return str(wanted)
+    folder = own_item(call, str(wanted))
+    as_folder(call, folder)
+    if call.services.objects.is_at_or_below(folder.id, item.id):
+        raise bad_request(call, "An item cannot be moved into itself.")
+    return folder.id
+
+
+def _facet(call: Call, sent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    facet = sent.get(name, {})
+    if not isinstance(facet, dict):
+        raise bad_request(call, f"{name} is not an object.")
+    return facet
+
+
 def _modified(call: Call, item: Object, sent: Mapping[str, Any]) -> float:
-    text = sent.get("fileSystemInfo", {}).get("lastModifiedDateTime")
+    text = _facet(call, sent, "fileSystemInfo").get("lastModifiedDateTime")
     if text is None:
         return item.modified
     try:

@@ -23,7 +23,7 @@ class Question:
 
     provider: Provider
     client: str
-    action: str  # where the form goes: the very address that was called
+    action: str  # where the form goes: the query of the very address that was called
     scopes: Sequence[AskedScope]
     may_untick: bool
     hint: str  # the person to preselect
@@ -49,13 +49,14 @@ def consent_page(services: Services, question: Question) -> Response:
         if account.provider == question.provider
     }
     people = [one for one in services.accounts.people() if _fits(question.kind, one.address)]
-    chosen = question.hint if question.hint in {one.address for one in people} else ""
+    addresses = [one.address for one in people]
+    chosen = question.hint if question.hint in addresses else "".join(addresses[:1])
     choices = [
         Choice(
             one.address, one.name,
             _usage(used[one.address].used, used[one.address].quota) if one.address in used
             else "no drive yet; 15 GB on first use",
-            one.address == (chosen or people[0].address),
+            one.address == chosen,
         )
         for one in people
     ]  # fmt: skip

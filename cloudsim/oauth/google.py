@@ -112,7 +112,7 @@ def _misconfigured(code: str, sentence: str) -> Refusal:
 def _question(call: Call, asked: _Asked, problem: str) -> Question:
     scopes = [AskedScope(scope, _SENTENCES[scope]) for scope in asked.scopes]
     hint = call.query.get("login_hint").lower()
-    action = f"{call.services.base_url}{call.request.path}?{call.request.query_text}"
+    action = f"?{call.request.query_text}"
     return Question("google", asked.client, action, scopes, True, hint, problem=problem)
 
 

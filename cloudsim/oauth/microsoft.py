@@ -136,7 +136,7 @@ def _sent_back(asked: _Asked, error: str, sentence: str, **more: str) -> Refusal
 def _question(call: Call, asked: _Asked, problem: str) -> Question:
     scopes = [AskedScope(scope, _SENTENCES[scope]) for scope in asked.scopes]
     hint = call.query.get("login_hint").lower()
-    action = f"{call.services.base_url}{call.request.path}?{call.request.query_text}"
+    action = f"?{call.request.query_text}"
     return Question("microsoft", asked.client, action, scopes, False, hint, asked.kind, problem)
 
 

@@ -53,6 +53,8 @@ class Blobs:
         self._arriving = folder / "arriving"
         for place in (self._kept, self._arriving):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for number in range(256):
+            (self._kept / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
 
     def receive(self, source: Source, provider: str, at_most: int) -> Content:
         """Keep a whole body; one that is cut or longer than at_most leaves nothing."""
@@ -137,9 +139,7 @@ class Blobs:
                 path.unlink()
 
     def _settle(self, beside: Path, blob: str) -> None:
-        path = self._path(blob)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        beside.rename(path)
+        beside.rename(self._path(blob))
 
     def _path(self, blob: str) -> Path:
         return self._kept / blob[:2] / blob

@@ -193,6 +193,11 @@ class Objects:
             total = rows.execute(_SIZE_BELOW, (object_id,)).fetchone()
         return int(total[0])
 
+    def is_at_or_below(self, object_id: str, folder_id: str) -> bool:
+        """Whether the object is this folder or lies anywhere in it."""
+        with self._database.reading() as rows:
+            return rows.execute(_IS_BELOW, (object_id, folder_id)).fetchone() is not None
+
     def count_children(self, account: AccountId, parent: str) -> int:
         with self._database.reading() as rows:
             total = rows.execute(
@@ -219,6 +224,10 @@ _BELOW = (
 )
 _TRASH_BELOW = f"{_BELOW} UPDATE objects SET trashed = ? WHERE id IN below"  # noqa: S608 - fixed
 _REMOVE_BELOW = f"{_BELOW} DELETE FROM objects WHERE id IN below RETURNING blob"  # noqa: S608 - fixed
+_IS_BELOW = (
+    "WITH RECURSIVE above(id) AS (VALUES (?) UNION SELECT o.parent FROM objects o JOIN above a"
+    " ON o.id = a.id) SELECT 1 FROM above WHERE id = ?"
+)
 _SIZE_BELOW = f"{_BELOW} SELECT TOTAL(size) FROM objects WHERE id IN below AND NOT trashed"  # noqa: S608 - fixed
 
 

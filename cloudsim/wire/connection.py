@@ -102,16 +102,21 @@ def _may_follow(body: AnyBody) -> bool:
 
 def _send(sock: socket.socket, method: str, response: Response, *, keep: bool) -> None:
     lines = [f"HTTP/1.1 {response.status} {_REASONS.get(response.status, 'Unknown')}"]
-    lines += [f"{name}: {value}" for name, value in response.headers]
+    lines += [f"{name}: {_one_line(value)}" for name, value in response.headers]
     if response.status not in {204, 304}:
         lines.append(f"Content-Length: {response.length}")
     lines += [f"Date: {formatdate(usegmt=True)}", "Server: cloudsim"]
     lines.append("Connection: keep-alive" if keep else "Connection: close")
-    head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
     if response.file is None:
         sock.sendall(head if method == "HEAD" else head + response.body)
         return
     _send_file(sock, head, response.file)
+
+
+def _one_line(value: str) -> str:
+    """Keep a value that came from a client, such as a type, from becoming a header of its own."""
+    return value.replace("\r", " ").replace("\n", " ")
 
 
 def _send_file(sock: socket.socket, head: bytes, part: FileSlice) -> None:

@@ -22,9 +22,8 @@ def boundary_of(content_type: str) -> str:
 class Parts:
     """The parts one after another: next_part(), then readinto() until it gives 0."""
 
-    length: int | None = None
-
     def __init__(self, body: Body, boundary: str) -> None:
+        self.length = body.length  # no part is longer than the whole
         self._body = body
         self._mark = b"\r\n--" + boundary.encode("latin-1")
         self._held = bytearray(b"\r\n")  # so that the first boundary looks like all others
