@@ -1,0 +1,1 @@
+"""Tests of what is in Redis and may vanish."""
