@@ -13,6 +13,7 @@ from balancecloud.models.library import Node, Upload, Version
 from balancecloud.models.people import User
 from balancecloud.models.states import JobKind, JobState
 from balancecloud.storage import cleanup, completion
+from balancecloud.storage.tools import Tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,12 @@ def delete_for_good(
     session.add(job)
     session.flush()
     return Deletion(job.id, cleanup.clean_for_job(session, job, packs), upload_ids)
+
+
+def empty_spool(tools: Tools, deletion: Deletion) -> None:
+    """Remove what the deleted versions left in the spool; call it after the commit."""
+    for upload_id in deletion.upload_ids:
+        tools.spool.remove(upload_id)
 
 
 def _lock_versions(session: Session, file_ids: Sequence[uuid.UUID]) -> Sequence[Version]:

@@ -295,7 +295,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class ChunkMap:
-    """The chunk map of one file; a column stands for `chunks_per_column` chunks (at most 96 columns)."""
+    """The chunk map of one file: at most 96 columns of `chunks_per_column` chunks each."""
 
     file: JobFile
     chunks: int

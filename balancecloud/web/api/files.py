@@ -1,0 +1,198 @@
+"""/api/files: folders, uploads, downloads, placement and usage for programs."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+
+from balancecloud.errors import Invalid
+from balancecloud.library import nodes, placements, removal, usage
+from balancecloud.library.views import AccountView, NodeView
+from balancecloud.web import context, downloads
+from balancecloud.web.api.respond import answer, body
+from balancecloud.web.receiving import Choices, receive
+from balancecloud.web.security import checks_itself
+
+blueprint = Blueprint("api_files", __name__, url_prefix="/api/files")
+
+GIB = 1 << 30
+PROVIDERS = ("google_drive", "onedrive", "folder")
+
+
+@blueprint.get("")
+def index() -> ResponseReturnValue:
+    page, per_page = _number("page", 1), _number("per_page", 100)
+    words = request.args.get("q", "")
+    if words:
+        found = nodes.search(context.session(), context.person().id, words, page, per_page)
+    else:
+        found = nodes.list_folder(
+            context.session(),
+            context.person().id,
+            _folder_id(request.args.get("parent_id")),
+            request.args.get("sort", "name"),
+            page,
+            per_page,
+        )
+    files = [as_json(node) for node in found.nodes]
+    return answer({"files": files, "total": found.total, "page": page, "per_page": per_page})
+
+
+@blueprint.get("/<uuid:node_id>")
+def show(node_id: uuid.UUID) -> ResponseReturnValue:
+    return answer(as_json(nodes.get_node(context.session(), context.person().id, node_id)))
+
+
+@dataclass(frozen=True, slots=True)
+class NewFolder:
+    """What a new folder is called and where it goes; no parent: the root."""
+
+    name: str
+    parent_id: uuid.UUID | None = None
+
+
+@blueprint.post("/folders")
+def make_folder() -> ResponseReturnValue:
+    wanted = body(NewFolder)
+    made = nodes.make_folder(context.session(), context.person().id, wanted.name, wanted.parent_id)
+    return answer(as_json(made), 201)
+
+
+@blueprint.post("/upload")
+@checks_itself
+def upload() -> ResponseReturnValue:
+    choices = Choices(
+        parent_id=request.args.get("parent_id", ""),
+        conflict=request.args.get("conflict", "version"),
+    )
+    arrived = receive(choices, "api")
+    user_id = context.person().id
+    stored = [nodes.get_node(context.session(), user_id, node) for node in arrived.node_ids]
+    made = as_json(stored[0]) | {"job_id": str(arrived.job_id)}
+    if len(stored) > 1:
+        made["files"] = [as_json(node) for node in stored]
+    return answer(made, 201)
+
+
+@blueprint.delete("/<uuid:node_id>")
+def delete(node_id: uuid.UUID) -> ResponseReturnValue:
+    if request.args.get("permanent") != "true":
+        problem = "Only deletion for good is possible here: add ?permanent=true."
+        raise Invalid({"permanent": [problem]}, problem)
+    deletion = removal.delete_for_good(
+        context.session(), context.person().id, node_id, source="api"
+    )
+    context.commit()
+    removal.empty_spool(context.gateway(), deletion)
+    response = Response(status=204)
+    if deletion.job_id and deletion.work_id:
+        context.ring_after_commit(deletion.work_id)
+        response.headers["Location"] = f"/api/jobs/{deletion.job_id}"
+    return response
+
+
+@blueprint.get("/<uuid:node_id>/download")
+def download(node_id: uuid.UUID) -> ResponseReturnValue:
+    return downloads.answer(node_id)
+
+
+@blueprint.get("/<uuid:node_id>/placement")
+def placement(node_id: uuid.UUID) -> ResponseReturnValue:
+    found = placements.placement(context.session(), context.config(), context.person().id, node_id)
+    chunks = [
+        {
+            "index": chunk.index,
+            "pack_id": str(chunk.pack_id),
+            "k": chunk.k,
+            "m": chunk.m,
+            "shards": [
+                {"index": s.index, "account_id": str(s.account_id), "state": s.state}
+                for s in chunk.shards
+            ],
+        }
+        for chunk in found.chunks
+    ]
+    return answer({"protection": found.protection, "survives": found.survives, "chunks": chunks})
+
+
+@blueprint.get("/storage/usage")
+def storage_usage() -> ResponseReturnValue:
+    found = usage.usage(context.session(), context.config(), context.person().id)
+    return answer(
+        {
+            "used_bytes": found.used_bytes,
+            "reserved_bytes": found.reserved_bytes,
+            "total_bytes": found.total_bytes,
+            **_shares(found.used_bytes, found.total_bytes),
+            "cloud_storage": _by_provider(found.accounts),
+        }
+    )
+
+
+def as_json(node: NodeView) -> dict[str, Any]:
+    """Return a node as `File` of docs/api.md."""
+    return {
+        "id": str(node.id),
+        "user_id": str(node.user_id),
+        "name": node.name,
+        "path": node.path,
+        "size": node.size,
+        "mime_type": node.mime_type,
+        "is_folder": node.is_folder,
+        "parent_id": str(node.parent_id) if node.parent_id else None,
+        "state": node.state,
+        "version": node.version,
+        "sha256": node.sha256,
+        "created_at": _time(node.created_at),
+        "updated_at": _time(node.updated_at),
+        "job_id": str(node.job_id) if node.job_id else None,
+    }
+
+
+def _by_provider(accounts: Sequence[AccountView]) -> dict[str, Any]:
+    """Return what each provider's accounts hold together, None where none is linked."""
+    found: dict[str, Any] = dict.fromkeys(PROVIDERS)
+    for provider in PROVIDERS:
+        linked = [account for account in accounts if account.provider == provider]
+        if linked:
+            used = sum(account.used_bytes for account in linked)
+            totals = [account.total_bytes for account in linked]
+            total = None if None in totals else sum(filter(None, totals))
+            found[provider] = {
+                "used_bytes": used,
+                "total_bytes": total,
+                **_shares(used, total),
+            }
+    return found
+
+
+def _shares(used: int, total: int | None) -> dict[str, Any]:
+    return {
+        "used_percentage": round(100 * used / total, 2) if total else 0.0,
+        "used_gb": round(used / GIB, 3),
+        "total_gb": None if total is None else round(total / GIB, 3),
+    }
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _folder_id(text: str | None) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text) if text else None
+    except ValueError as problem:
+        sentence = "parent_id is not an id."
+        raise Invalid({"parent_id": [sentence]}, sentence) from problem
+
+
+def _number(name: str, default: int) -> int:
+    text = request.args.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        sentence = f"{name} is a whole number."
+        raise Invalid({name: [sentence]}, sentence)
+    return int(text)

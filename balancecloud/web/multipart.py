@@ -1,0 +1,140 @@
+"""Our own loop over a multipart body: fields in memory, files passed on as they arrive.
+
+The framework's form parser would take everything in before any verdict and keep files, in clear,
+in temporary files; a form cut in the middle would pass as one without a file.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from flask import Request
+from werkzeug.exceptions import HTTPException
+from werkzeug.sansio.multipart import (
+    Data,
+    Epilogue,
+    Event,
+    Field,
+    File,
+    MultipartDecoder,
+    NeedData,
+)
+
+from balancecloud.errors import BrokenUpload, TooLarge
+from balancecloud.web.bodies import STEP, Body
+
+MOST_PARTS: Final = 10_000
+LONGEST_FIELD: Final = 256 << 10
+LONGEST_FIELDS: Final = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file of a form, before its bytes."""
+
+    field: str
+    filename: str
+    content_type: str | None
+
+
+class Sink(Protocol):
+    """Takes a form's parts in their order."""
+
+    def field(self, name: str, value: str) -> None:
+        """Take a field."""
+        ...
+
+    def start_file(self, part: FilePart) -> None:
+        """Begin a file."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Take bytes of the file begun last."""
+        ...
+
+    def end_file(self) -> None:
+        """End the file begun last."""
+        ...
+
+
+def read_form(request: Request, body: Body, sink: Sink) -> None:
+    """Read a form to its last byte; BrokenUpload when it is malformed or cut."""
+    boundary = request.mimetype_params.get("boundary", "")
+    if request.mimetype != "multipart/form-data" or not 0 < len(boundary) <= 200:
+        raise BrokenUpload("The upload must be a multipart form.")
+    decoder = MultipartDecoder(
+        boundary.encode("latin-1", "replace"), 2 * STEP + LONGEST_FIELD, max_parts=MOST_PARTS
+    )
+    reading = _Reading(sink)
+    try:
+        while not reading.is_over:
+            event = decoder.next_event()
+            if isinstance(event, NeedData):
+                decoder.receive_data(body.read() or None)
+            else:
+                reading.take(event)
+    except (ValueError, UnicodeDecodeError) as problem:
+        raise BrokenUpload from problem
+    except HTTPException as problem:
+        raise TooLarge from problem
+    if body.received != body.declared:
+        raise BrokenUpload
+
+
+class _Reading:
+    """Turns the decoder's events into calls of a sink."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.is_over = False
+        self._sink = sink
+        self._field: str | None = None
+        self._value = bytearray()
+        self._taken = 0
+        self._ignored = False
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Field(name=name):
+                self._field = name or ""
+                self._value.clear()
+                self._count(len(self._field))
+            case File() as file:
+                self._start(file)
+            case Data(data=data, more_data=more):
+                self._data(data, more=more)
+            case Epilogue():
+                self.is_over = True
+            case _:
+                pass
+
+    def _start(self, file: File) -> None:
+        self._field = None
+        # A file input that was left empty arrives as a part without a name.
+        self._ignored = not file.filename
+        self._count(len(file.filename) + len(file.name or ""))
+        if not self._ignored:
+            kind = file.headers.get("content-type")
+            # Browsers write a quotation mark in a name this way.
+            name = file.filename.replace("%22", '"')
+            self._sink.start_file(FilePart(file.name or "", name, kind))
+
+    def _data(self, data: bytes, *, more: bool) -> None:
+        if self._field is not None:
+            self._value += data
+            if len(self._value) > LONGEST_FIELD:
+                raise TooLarge
+            if not more:
+                self._count(len(self._value))
+                self._sink.field(self._field, self._value.decode())
+        elif self._ignored:
+            if data:
+                raise BrokenUpload("A file in this form has no name.")
+        else:
+            if data:
+                self._sink.write(data)
+            if not more:
+                self._sink.end_file()
+
+    def _count(self, length: int) -> None:
+        self._taken += length
+        if self._taken > LONGEST_FIELDS:
+            raise TooLarge
