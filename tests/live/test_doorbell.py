@@ -1,0 +1,375 @@
+"""The queue under attack: a real Valkey, a real worker process, forged rings of every kind."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from rq.exceptions import NoSuchJobError
+from rq.queue import Queue
+from rq.utils import as_text
+
+from balancecloud.config import Secret
+from balancecloud.live.doorbell import MOST_WAITING, Doorbell
+from balancecloud.live.rings import LOOK, QUEUE_NAME, Ring, SignedJson, ring_class, ring_queue
+
+pytestmark = pytest.mark.real
+
+KEY = Secret(bytes(range(32)))
+QUEUE_KEY = f"rq:queue:{QUEUE_NAME}"
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def bell(redis: Redis) -> Doorbell:
+    return Doorbell(redis, KEY)
+
+
+class Helper:
+    """A worker process of our own code that writes each id it is rung for into a file."""
+
+    def __init__(self, redis_url: str, folder: Path) -> None:
+        self.answered = folder / "answered"
+        self.log = folder / "log"
+        self._url = redis_url
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, then: str = "pass") -> None:
+        code = f"""
+import threading, time, uuid
+from pathlib import Path
+from redis import Redis
+from balancecloud.config import Secret
+from balancecloud.live.listener import listen
+
+stopping = threading.Event()
+
+def look(row):
+    with Path({str(self.answered)!r}).open("a") as file:
+        file.write(str(row) + chr(10))
+    {then}
+
+listen(Redis.from_url({self._url!r}), Secret(bytes(range(32))), {{"look": look}}, stopping)
+"""
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen([sys.executable, "-c", code], stderr=log, stdout=log)
+
+    def rows(self) -> list[str]:
+        return self.answered.read_text().split() if self.answered.exists() else []
+
+    def wait_for(self, count: int) -> list[str]:
+        for _ in range(400):
+            if len(self.rows()) >= count:
+                break
+            threading.Event().wait(0.05)
+        return self.rows()
+
+    def stop(self, number: int = signal.SIGTERM) -> int | None:
+        if self._process is None:
+            return None
+        if self._process.poll() is None:
+            os.kill(self._process.pid, number)
+        return self._process.wait(timeout=20)
+
+
+@pytest.fixture
+def helper(redis_url: str, tmp_path: Path) -> Iterator[Helper]:
+    helper = Helper(redis_url, tmp_path)
+    yield helper
+    helper.stop(signal.SIGKILL)
+
+
+def push(redis: Redis, data: bytes, **fields: str) -> str:
+    """Put a ring into the queue as whoever can write to Redis would."""
+    ring_id = str(uuid.uuid4())
+    shape = {"status": "queued", "origin": QUEUE_NAME, "timeout": "-1", **fields}
+    redis.hset(f"rq:job:{ring_id}", "data", data)
+    for name, value in shape.items():
+        redis.hset(f"rq:job:{ring_id}", name, value)
+    redis.rpush(QUEUE_KEY, ring_id)
+    return ring_id
+
+
+def signed(name: str, *arguments: object, **rest: object) -> bytes:
+    return SignedJson(KEY).dumps([name, rest.get("instance"), list(arguments), rest.get("named")])
+
+
+def test_a_ring_reaches_a_worker_with_the_rows_id(bell: Doorbell, helper: Helper) -> None:
+    row = uuid.uuid4()
+    helper.start()
+
+    assert bell.ring(row)
+
+    assert helper.wait_for(1) == [str(row)]
+
+
+class Gadget:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self._mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self._mark}",)
+
+
+def test_q_01_a_pickle_is_never_opened(
+    redis: Redis, bell: Doorbell, helper: Helper, tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+    gadget = pickle.dumps(Gadget(mark))
+    push(redis, zlib.compress(gadget))
+    push(redis, gadget)
+    push(redis, signed(LOOK, str(uuid.uuid4())), meta=gadget.decode("latin-1"))
+    helper.start()
+    bell.ring(row := uuid.uuid4())
+
+    helper.wait_for(2)
+
+    assert helper.rows()[-1] == str(row)
+    assert not mark.exists()
+
+
+def test_q_02_a_job_that_names_a_command_runs_nothing(
+    redis: Redis, bell: Doorbell, helper: Helper, tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+    command = f"touch {mark}"
+    plain = json.dumps(["os.system", None, [command], {}]).encode()
+    push(redis, plain)
+    push(redis, zlib.compress(plain))
+    push(redis, bytes(32) + plain)
+    push(redis, signed("os.system", command))
+    push(redis, signed(LOOK, command))
+    push(redis, signed("system", command, instance="os"))
+    helper.start()
+    bell.ring(row := uuid.uuid4())
+
+    assert helper.wait_for(1) == [str(row)]
+    assert not mark.exists()
+
+
+def test_q_02_callbacks_and_webhooks_beside_a_signed_ring_do_nothing(
+    redis: Redis, helper: Helper, tmp_path: Path
+) -> None:
+    row = str(uuid.uuid4())
+    hook = '[{"url": "http://127.0.0.1:9/", "job_status": "finished"}]'
+    push(
+        redis,
+        signed(LOOK, row),
+        success_callback_name="os.abort",
+        failure_callback_name="os.abort",
+        stopped_callback_name="os.abort",
+        webhooks=hook,
+        retries_left="5",
+        repeats_left="5",
+        rate_limit_key="x",
+        rate_limit_concurrency="1",
+        group_id="x",
+    )
+    helper.start()
+
+    assert helper.wait_for(1) == [row]
+    assert helper.stop() == 0
+    assert helper.log.read_text().count("failed") == 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        signed("look", "not a uuid"),
+        signed("look"),
+        signed("look", str(uuid.uuid4()), str(uuid.uuid4())),
+        signed("look", 7),
+        signed("look", str(uuid.uuid4()).upper()),
+        signed("look", str(uuid.uuid4()), named={"row": "x"}),
+        signed("look", str(uuid.uuid4()), instance="x"),
+        signed("__class__", str(uuid.uuid4())),
+        SignedJson(KEY).dumps(None),
+        SignedJson(Secret(bytes(32))).dumps(["look", None, [str(uuid.uuid4())], {}]),
+        b"",
+        b"\x78\x9c broken",
+        zlib.compress(bytes(1 << 20)) + bytes(1024),
+    ],
+)
+def test_whatever_is_none_of_ours_is_absent(redis: Redis, data: bytes) -> None:
+    rings = ring_class({LOOK: lambda _row: None})
+    ring_id = push(redis, data)
+
+    with pytest.raises(NoSuchJobError):
+        rings.fetch(ring_id, connection=redis, serializer=SignedJson(KEY))
+
+
+def test_a_ring_with_impossible_fields_is_absent(redis: Redis) -> None:
+    rings = ring_class({LOOK: lambda _row: None})
+    ring_id = push(redis, signed(LOOK, str(uuid.uuid4())), status="exploded")
+
+    with pytest.raises(NoSuchJobError):
+        rings.fetch(ring_id, connection=redis, serializer=SignedJson(KEY))
+    with pytest.raises(NoSuchJobError):
+        rings.fetch("no id:", connection=redis, serializer=SignedJson(KEY))
+
+
+def test_q_08_with_another_queue_key_old_rings_are_dropped(
+    redis: Redis, bell: Doorbell, helper: Helper
+) -> None:
+    Doorbell(redis, Secret(bytes(range(1, 33)))).ring(uuid.uuid4())
+    helper.start()
+    bell.ring(row := uuid.uuid4())
+
+    assert helper.wait_for(1) == [str(row)]
+
+
+def test_a_ring_in_redis_says_nothing_but_its_row(redis: Redis, bell: Doorbell) -> None:
+    bell.ring(row := uuid.uuid4())
+
+    [key] = redis.keys("rq:job:*")
+    fields = redis.hgetall(key)
+    assert b"description" not in fields
+    assert b"meta" not in fields
+    assert (fields[b"timeout"], fields[b"result_ttl"]) == (b"-1", b"0")
+    data = zlib.decompress(bytes(fields[b"data"]))  # type: ignore[arg-type]
+    assert data[32:] == f'["look",null,["{row}"],{{}}]'.encode()
+    assert 0 < redis.ttl(key) <= 3600
+
+
+def test_an_answered_ring_leaves_nothing_behind(
+    redis: Redis, bell: Doorbell, helper: Helper
+) -> None:
+    helper.start("raise RuntimeError('canary')")
+    bell.ring(uuid.uuid4())
+    helper.wait_for(1)
+    helper.stop()
+
+    assert redis.llen(QUEUE_KEY) == 0
+    for key in redis.keys("rq:job:*"):
+        assert 0 < redis.ttl(key) <= 60
+    assert not redis.keys("rq:results:*")
+    assert not redis.keys("rq:failed:*")
+    assert "canary" not in helper.log.read_text()
+    assert "RuntimeError" in helper.log.read_text()
+
+
+def test_commands_over_redis_are_not_heard(redis: Redis, bell: Doorbell, helper: Helper) -> None:
+    helper.start()
+    bell.ring(uuid.uuid4())
+    helper.wait_for(1)
+    [worker] = redis.smembers("rq:workers")
+    name = as_text(worker).removeprefix("rq:worker:")
+
+    heard_by = redis.publish(f"rq:pubsub:{name}", '{"command": "shutdown"}')
+    redis.set("rq:suspended", "1")
+    bell.ring(row := uuid.uuid4())
+
+    assert heard_by == 0
+    assert helper.wait_for(2)[-1] == str(row)
+
+
+def test_an_idle_worker_ends_at_once(bell: Doorbell, helper: Helper) -> None:
+    helper.start()
+    bell.ring(uuid.uuid4())
+    helper.wait_for(1)
+    threading.Event().wait(0.3)
+
+    assert helper.stop() == 0
+    assert bell.workers() == 0
+
+
+def test_f_39_the_first_sigterm_reaches_what_is_under_way(bell: Doorbell, helper: Helper) -> None:
+    helper.start("assert stopping.wait(15); Path(file.name).open('a').write('ended ')")
+    bell.ring(uuid.uuid4())
+    helper.wait_for(1)
+    threading.Event().wait(0.2)
+
+    assert helper.stop() == 0
+    assert helper.rows()[-1] == "ended"
+
+
+def test_what_is_under_way_hears_of_the_workers_death(bell: Doorbell, helper: Helper) -> None:
+    helper.start("assert stopping.wait(15); Path(file.name).open('a').write('ended ')")
+    bell.ring(uuid.uuid4())
+    helper.wait_for(1)
+    threading.Event().wait(0.2)
+
+    helper.stop(signal.SIGKILL)
+
+    assert helper.wait_for(2)[-1] == "ended"
+
+
+def test_a_worker_starts_after_one_that_was_killed(bell: Doorbell, helper: Helper) -> None:
+    helper.start()
+    bell.ring(uuid.uuid4())
+    helper.wait_for(1)
+    helper.stop(signal.SIGKILL)
+
+    helper.start()
+    bell.ring(uuid.uuid4())
+
+    assert len(helper.wait_for(2)) == 2
+
+
+def test_what_a_killed_worker_left_is_swept(redis: Redis, helper: Helper, bell: Doorbell) -> None:
+    redis.lpush(f"{QUEUE_KEY}:intermediate", "left")
+    redis.hset("rq:job:left", mapping={"status": "started"})
+    redis.zadd(f"rq:wip:{QUEUE_NAME}", {"left:execution": 1})
+    redis.sadd(f"rq:workers:{QUEUE_NAME}", "rq:worker:gone")
+    helper.start()
+    bell.ring(uuid.uuid4())
+    helper.wait_for(1)
+
+    assert not redis.exists("rq:job:left")
+    assert redis.zcard(f"rq:wip:{QUEUE_NAME}") <= 1
+    assert bell.workers() == 1
+
+
+def test_rings_do_not_pile_up_while_nobody_answers(redis: Redis, bell: Doorbell) -> None:
+    for _ in range(MOST_WAITING + 10):
+        assert bell.ring(uuid.uuid4())
+
+    assert bell.waiting() == MOST_WAITING
+
+
+def test_without_redis_a_ring_fails_quietly_and_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bell = Doorbell(Redis(unix_socket_path=str(tmp_path / "nowhere")), KEY)
+
+    assert [bell.ring(uuid.uuid4()) for _ in range(3)] == [False] * 3
+    assert (bell.workers(), bell.waiting()) == (None, None)
+    assert len(caplog.records) == 1
+
+
+def test_the_queue_uses_our_class_and_serializer_throughout(redis: Redis) -> None:
+    rings = ring_class({})
+    queue: Queue = ring_queue(redis, KEY, rings)
+
+    for registry in (
+        queue.started_job_registry,
+        queue.failed_job_registry,
+        queue.finished_job_registry,
+        queue.deferred_job_registry,
+        queue.scheduled_job_registry,
+        queue.canceled_job_registry,
+    ):
+        assert registry.job_class is rings
+        assert isinstance(registry.serializer, SignedJson)
+    assert issubclass(rings, Ring)
+
+
+def test_the_key_shows_nowhere(bell: Doorbell) -> None:
+    assert "***" not in repr(bell)
+    assert KEY.reveal().hex() not in repr(SignedJson(KEY)) + repr(vars(SignedJson(KEY)))
