@@ -71,6 +71,8 @@ class Config:
     cors_origins: tuple[str, ...] = ()
     redirect_uris: tuple[str, ...] = ()
     setup_code: Secret = field(default_factory=lambda: Secret(b""))
+    secret_key_fallbacks: tuple[Secret, ...] = ()  # former keys, still read after a rotation
+    token_key_fallbacks: tuple[Secret, ...] = ()
     registration_open: bool = True
     simulator_url: str = ""  # set: the clouds are simulated there, and every page says so
     google: OAuthClientConfig = field(default_factory=OAuthClientConfig)
@@ -127,6 +129,8 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Config:
         cors_origins=_words(env, "CORS_ORIGINS"),
         redirect_uris=_words(env, "REDIRECT_URIS"),
         setup_code=_optional_secret(env, "SETUP_CODE_FILE"),
+        secret_key_fallbacks=_former_secrets(env, "SECRET_KEY_FALLBACK_FILE"),
+        token_key_fallbacks=_former_secrets(env, "TOKEN_KEY_FALLBACK_FILE"),
         registration_open=_flag(env, "REGISTRATION_OPEN", default=True),
         simulator_url=env.get("SIMULATOR_URL", "").rstrip("/"),
         google=_oauth_client(env, "GOOGLE"),
@@ -155,6 +159,8 @@ def refuse_unsafe(config: Config) -> None:
         "QUEUE_KEY": config.queue_key,
         "PEPPER": config.pepper,
         **{f"MASTER_KEY {n}": key for n, key in config.master_keys.items()},
+        **{f"SECRET_KEY_FALLBACK {n}": key for n, key in enumerate(config.secret_key_fallbacks)},
+        **{f"TOKEN_KEY_FALLBACK {n}": key for n, key in enumerate(config.token_key_fallbacks)},
     }
     seen: dict[bytes, str] = {}
     for name, secret in named.items():
@@ -243,6 +249,10 @@ def _secret_file(env: Mapping[str, str], name: str) -> Secret:
 
 def _optional_secret(env: Mapping[str, str], name: str) -> Secret:
     return Secret(read_secret(Path(env[name]))) if env.get(name) else Secret(b"")
+
+
+def _former_secrets(env: Mapping[str, str], name: str) -> tuple[Secret, ...]:
+    return (Secret(read_secret(Path(env[name]))),) if env.get(name) else ()
 
 
 def _oauth_client(env: Mapping[str, str], prefix: str) -> OAuthClientConfig:

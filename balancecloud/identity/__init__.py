@@ -1,3 +1,4 @@
 """Who people are: users, passwords, sessions, tokens, audit.
 
-Knows nothing of files."""
+Knows nothing of files.
+"""

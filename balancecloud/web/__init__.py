@@ -1,3 +1,4 @@
 """Speaks HTTP: pages and /api.
 
-It parses, calls one function of library or identity, renders; it decides nothing."""
+It parses, calls one function of library or identity, renders; it decides nothing.
+"""

@@ -1,0 +1,39 @@
+"""The Flask extensions, created unbound; `create_app` binds them.
+
+Rate limiters are not here: they keep their storage to themselves, so each application makes its
+own (web/limits.py).
+"""
+
+from typing import Final
+
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf.csrf import CSRFProtect
+
+from balancecloud.models import clouds, jobs, library, people
+from balancecloud.models.base import Base
+
+# Naming the modules fills Base.metadata with every table before Alembic compares.
+TABLE_MODULES: Final = (people, library, clouds, jobs)
+
+# A dead server is noticed within seconds, and no statement holds a thread for ever.
+ENGINE_OPTIONS: Final = {
+    "pool_pre_ping": True,
+    "pool_size": 16,
+    "max_overflow": 16,
+    "pool_timeout": 10,
+    "connect_args": {
+        "connect_timeout": 5,
+        "options": "-c statement_timeout=30000 -c lock_timeout=10000 -c timezone=UTC",
+    },
+}
+
+db = SQLAlchemy(
+    metadata=Base.metadata,
+    session_options={"expire_on_commit": False},
+    engine_options=ENGINE_OPTIONS,
+)
+migrate = Migrate(compare_type=True)
+login = LoginManager()
+csrf = CSRFProtect()

@@ -1,0 +1,21 @@
+"""/api/health: for the launcher, load balancers and people who look after servers."""
+
+from flask import Blueprint, Response
+
+from balancecloud.library import health
+from balancecloud.library.health import Health
+from balancecloud.web import context
+from balancecloud.web.api import respond
+
+blueprint = Blueprint("api_health", __name__, url_prefix="/api/health")
+
+
+@blueprint.get("")
+def examine() -> Response:
+    report = health.examine(context.gateway(), context.doorbell())
+    return respond.answer(report, 503 if report.status is Health.DOWN else 200)
+
+
+@blueprint.get("/live")
+def live() -> Response:
+    return respond.answer({"status": "ok"})

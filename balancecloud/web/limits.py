@@ -1,0 +1,145 @@
+"""How often one may ask: Flask-Limiter over Redis, by account, address and person.
+
+Two limiters: one guards passwords and refuses when Redis is away, the other guards capacity and
+lets pass. Which route has which limit is the table below; each application wraps its own views,
+because a Limiter keeps its storage to itself.
+"""
+
+import hashlib
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask import Flask, request
+from flask_limiter import ApplicationLimit, Limiter
+from flask_login import current_user
+from redis import ConnectionPool
+
+from balancecloud.config import Config
+
+ENTRY: Final = "sign-in"
+API: Final = "600 per minute"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """At most `rate`, counted by `key`, over all routes that name the same `scope`."""
+
+    rate: str
+    key: Callable[[], str]
+    scope: str
+
+
+def address() -> str:
+    """Return whom to count a request against: an address, or an IPv6 network of /64."""
+    try:
+        found = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        return "local"  # a UNIX socket has no address
+    if found.version == 6:
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(found)
+
+
+def account() -> str:
+    """Return whose password is being tried, hashed: an address is nobody's business in Redis."""
+    body = request.get_json(silent=True) if request.is_json else request.form
+    email = body.get("email") if isinstance(body, Mapping) else None
+    spelled = email.strip().casefold() if isinstance(email, str) else ""
+    return hashlib.sha256(spelled.encode()).hexdigest()
+
+
+def person() -> str:
+    """Return who is signed in, else the address."""
+    return str(current_user.get_id()) if current_user.is_authenticated else address()
+
+
+def everyone() -> str:
+    """Return one key for all."""
+    return "all"
+
+
+SIGN_IN: Final = (
+    Rule("5 per minute", account, "sign-in/account"),
+    Rule("20 per minute", address, "sign-in/address"),
+    Rule("600 per minute", everyone, "sign-in/all"),
+)
+REGISTER: Final = (
+    Rule("30 per hour", address, "register/address"),
+    Rule("600 per hour", everyone, "register/all"),
+)
+PASSWORD: Final = (Rule("5 per minute", person, "password"),)
+
+# Passwords: without Redis these are refused.
+STRICT: Final[Mapping[str, tuple[Rule, ...]]] = {
+    "auth.sign_in": SIGN_IN,
+    "api_auth.login": SIGN_IN,
+    "auth.register": REGISTER,
+    "api_auth.register": REGISTER,
+    "auth.confirm_password": PASSWORD,
+    "settings.password": PASSWORD,
+}
+# Capacity: without Redis these pass.
+LENIENT: Final[Mapping[str, tuple[Rule, ...]]] = {}
+# Of these the body is what takes time; their creation has a limit of its own.
+UPLOADS: Final = frozenset({"api_files.upload"})
+
+
+class Limits:
+    """The two limiters of one application."""
+
+    def __init__(self, config: Config, pool: ConnectionPool) -> None:
+        uri = config.redis_url.replace("unix://", "redis+unix://", 1)
+        self.enabled = config.rate_limits
+        self._strict = Limiter(
+            address,
+            storage_uri=uri,
+            storage_options={"connection_pool": pool},  # type: ignore[dict-item] # handed through
+            strategy="moving-window",
+            key_prefix="strict",
+        )
+        self._lenient = Limiter(
+            address,
+            storage_uri=uri,
+            storage_options={"connection_pool": pool},  # type: ignore[dict-item] # handed through
+            strategy="fixed-window",
+            key_prefix="lenient",
+            swallow_errors=True,
+            application_limits=[
+                ApplicationLimit(API, key_function=person, exempt_when=_is_not_counted)
+            ],
+        )
+
+    def guard(self, app: Flask) -> None:
+        """Put each limit of the tables before its view; call it after all are registered."""
+        if not self.enabled:
+            return
+        self._strict.init_app(app)
+        self._lenient.init_app(app)
+        for limiter, table in ((self._strict, STRICT), (self._lenient, LENIENT)):
+            for endpoint, rules in table.items():
+                view: Callable[..., Any] = app.view_functions[endpoint]
+                for rule in rules:
+                    view = limiter.shared_limit(
+                        rule.rate, rule.scope, key_func=rule.key, exempt_when=_is_reading
+                    )(view)
+                app.view_functions[endpoint] = view
+
+    def retry_after(self) -> int:
+        """Return the seconds after which a request refused just now may be repeated."""
+        for limiter in (self._strict, self._lenient):
+            limit = limiter.current_limit if self.enabled else None
+            if limit and limit.breached:
+                return max(1, int(limit.limit.get_expiry()))
+        return 1
+
+
+def _is_reading() -> bool:
+    return request.method in {"GET", "HEAD", "OPTIONS"}
+
+
+def _is_not_counted() -> bool:
+    if not request.path.startswith("/api/") or request.endpoint in UPLOADS:
+        return True
+    return request.method == "GET" and "If-None-Match" in request.headers

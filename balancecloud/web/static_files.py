@@ -1,0 +1,35 @@
+"""Our own style sheets, scripts and fonts, under addresses that change with their content."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from flask import Flask, Response, request, send_from_directory, url_for
+
+FOLDER: Final = Path(__file__).resolve().parents[2] / "static"
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+LOOK_AGAIN: Final = "public, no-cache"
+VENDORED: Final = "vendor/"  # their folders carry the version
+
+
+def register(app: Flask) -> None:
+    """Serve the folder as the endpoint "static"."""
+    app.add_url_rule("/static/<path:filename>", endpoint="static", view_func=_serve)
+
+
+def asset(path: str) -> str:
+    """Return the address of a static file, with its content's hash in it."""
+    return url_for("static", filename=path, v=_hash(path, (FOLDER / path).stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=256)
+def _hash(path: str, _changed_ns: int) -> str:
+    return hashlib.sha256((FOLDER / path).read_bytes()).hexdigest()[:12]
+
+
+def _serve(filename: str) -> Response:
+    response = send_from_directory(FOLDER, filename)
+    is_pinned = filename.startswith(VENDORED) or "v" in request.args
+    response.headers["Cache-Control"] = FOR_EVER if is_pinned else LOOK_AGAIN
+    return response
