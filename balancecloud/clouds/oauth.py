@@ -236,6 +236,10 @@ def _meaning(code: str) -> Exception:
     )
 
 
+# What requests adds besides (it would take compressed answers) is our client's own business.
+_HEADERS_TO_SEND = frozenset({"accept", "content-type"})
+
+
 class _Wire(BaseAdapter):
     """Carries what Authlib sends through our own client."""
 
@@ -258,7 +262,11 @@ class _Wire(BaseAdapter):
             Request(
                 method=request.method or "POST",
                 url=request.url or "",
-                headers={name: str(value) for name, value in request.headers.items()},
+                headers={
+                    name: str(value)
+                    for name, value in request.headers.items()
+                    if name.lower() in _HEADERS_TO_SEND
+                },
                 parts=(body.encode() if isinstance(body, str) else bytes(body),),
                 largest_answer=TOKEN_ANSWER_BYTES,
             )

@@ -119,10 +119,3 @@ def _damaged(request: Request) -> list[bytes]:
         bytes([part[0] ^ 1]) + bytes(part[1:]) if part is largest else bytes(part)
         for part in request.parts
     ]
-
-
-def canned(status: int, body: bytes = b"", **headers: str) -> Answer:
-    """Return an answer as the client would have read it."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    retry_after = named.get("retry-after")
-    return Answer(status, named, body, float(retry_after) if retry_after else None)

@@ -6,7 +6,8 @@ from balancecloud.clouds.provider import Provider
 from balancecloud.clouds.registry import Installation
 from cloudsim.app import Running
 from tests.clouds.provider_suite import FaultSuite
-from tests.clouds.simulated import FaultyWay, canned, fill_up, linked, with_faulty_way
+from tests.clouds.simulated import FaultyWay, fill_up, linked, with_faulty_way
+from tests.fakes.canned_way import canned
 
 pytestmark = pytest.mark.sim
 
@@ -35,4 +36,4 @@ class TestOneDrive(FaultSuite):
         fill_up(provider, "microsoft", self.base_url)
 
     def throttle_next(self, provider: Provider, seconds: int) -> None:
-        self.way.planned.append(canned(429, b"", retry_after=str(seconds)))
+        self.way.planned.append(canned(429, b"", {"retry-after": str(seconds)}))
