@@ -1,0 +1,44 @@
+// On every page: local times, focus on errors, menus that close, the theme, shown passwords.
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const moment = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+
+/** Print times in the browser's zone. */
+function localise(root) {
+  for (const time of root.querySelectorAll("time[data-local]")) {
+    const at = new Date(time.dateTime);
+    time.title = moment.format(at);
+    if (time.dataset.local === "clock") time.textContent = clock.format(at);
+  }
+  for (const note of root.querySelectorAll("[data-utc]")) note.hidden = true;
+}
+
+function closeMenus(event) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (event.type === "keydown" && event.key === "Escape") {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    } else if (event.type === "click" && !menu.contains(event.target)) {
+      menu.open = false;
+    }
+  }
+}
+
+function showPasswords(event) {
+  if (!event.target.matches("[data-show-passwords]")) return;
+  for (const field of event.target.form.querySelectorAll("[autocomplete$=password]")) {
+    field.type = event.target.checked ? "text" : "password";
+  }
+}
+
+function lookAtOnce(event) {
+  if (event.target.name === "theme") document.documentElement.dataset.theme = event.target.value;
+}
+
+localise(document);
+document.addEventListener("localise", (event) => localise(event.target));
+document.addEventListener("click", closeMenus);
+document.addEventListener("keydown", closeMenus);
+document.addEventListener("change", showPasswords);
+document.addEventListener("change", lookAtOnce);
+document.querySelector("[data-focus]")?.focus();

@@ -1,0 +1,357 @@
+"""Every template with realistic values: the fixture of the tests here, and a server to look at.
+
+Run it with `python -m tests.web.pages.preview 8090` and open the list it serves at "/".
+"""
+
+import sys
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from flask import Flask, Response, render_template, request
+
+from balancecloud.library.views import LinkProposal, ProviderOffer, UnlinkEffect
+from balancecloud.web import filters
+from tests.fakes.manual_clock import ManualClock
+from tests.web.pages import samples
+
+HERE: Final = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True)
+class Someone:
+    id: uuid.UUID
+    email: str
+    is_admin: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class SessionView:
+    id: uuid.UUID
+    kind: str
+    created_at: datetime
+    last_seen_at: datetime
+    address: str | None
+    user_agent: str | None
+    is_current: bool
+
+
+ANNA = Someone(
+    samples.USER, "anna.lindqvist@example.org", is_admin=True, created_at=samples.at(days=99)
+)
+GOOGLE = ProviderOffer(
+    "google_drive", "Google Drive", True, True, "We ask Google for access to files we make.", True
+)
+ONEDRIVE = ProviderOffer(
+    "onedrive", "OneDrive", True, False, "We ask Microsoft.", False, "No client is set up here."
+)
+FOLDER = ProviderOffer("folder", "Folder", False, False, "Shards are kept in a folder.", True)
+PROPOSAL = LinkProposal(
+    uuid.uuid4(), "google_drive", "Google Drive", "anna@gmail.example", "Anna", None
+)
+SESSIONS = (
+    SessionView(
+        uuid.uuid4(),
+        "browser",
+        samples.at(hours=1),
+        samples.at(),
+        "127.0.0.1",
+        "Firefox on Linux",
+        True,
+    ),
+    SessionView(uuid.uuid4(), "bearer", samples.at(days=1), samples.at(days=1), None, None, False),
+)
+EFFECT = UnlinkEffect(samples.GOOGLE, 402, ("/Photos/Travel/a.jpg", "/notes.md"), 25, 130)
+FOLDER_AT = f"/files/{samples.TRAVEL.id}"
+UPLOAD = {
+    "folder": samples.TRAVEL,
+    "crumbs": samples.CRUMBS,
+    "limit_bytes": 1 << 40,
+    "free_bytes": 1 << 36,
+}
+NOTHING: dict[str, object] = {"usage": samples.NO_USAGE, "running_jobs": ()}
+
+
+def job(view: Any, **values: Any) -> dict[str, object]:
+    return {"detail": replace(samples.DETAIL, job=view, callout=None, **values), "auto": None}
+
+
+ENDED: Final = {"can_cancel": False, "chunk_map": samples.chunk_map(73, 146, 200)}
+BARE: Final = {"files": (), "chunk_map": None, "accounts": (), "happenings": ()}
+WAITS = "No cloud account is linked. The file waits here, sealed."
+PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
+    "sign-in": ("auth/sign_in.html", {"values": {"email": ""}, "error": None, "next": ""}),
+    "sign-in-wrong": (
+        "auth/sign_in.html",
+        {
+            "values": {"email": "a@b.c"},
+            "error": "That address and password don't match.",
+            "next": "/jobs",
+        },
+    ),
+    "register": ("auth/register.html", {"values": {"email": ""}, "errors": {}, "first": False}),
+    "register-first": (
+        "auth/register.html",
+        {
+            "values": {"email": "x"},
+            "errors": {"email": ["That is not an address."], "password": ["Too short."]},
+            "first": True,
+            "setup_code_needed": True,
+        },
+    ),
+    "register-closed": ("auth/register.html", {"closed": True, "values": {}, "errors": {}}),
+    "confirm-password": ("auth/confirm_password.html", {"error": None, "next": "/clouds"}),
+    "confirm-password-wrong": (
+        "auth/confirm_password.html",
+        {"error": "Wrong password.", "next": ""},
+    ),
+    "files": (
+        "files/folder.html",
+        {"page": samples.FOLDER_PAGE, "sort": "name", "selected": None, "placement": None},
+    ),
+    "files-selected": (
+        "files/folder.html",
+        {
+            "page": samples.FOLDER_PAGE,
+            "sort": "-size",
+            "selected": samples.PANORAMA,
+            "placement": samples.placed((samples.GOOGLE, samples.ONEDRIVE, samples.WORK), 22),
+        },
+    ),
+    "files-selected-folder": (
+        "files/folder.html",
+        {
+            "page": samples.FOLDER_PAGE,
+            "sort": "name",
+            "selected": samples.NODES[0],
+            "placement": None,
+        },
+    ),
+    "files-hundred": (
+        "files/folder.html",
+        {"page": samples.FULL_PAGE, "sort": "modified", "selected": None},
+    ),
+    "files-none": (
+        "files/folder.html",
+        {"page": samples.EMPTY_ROOT, "sort": "name", "selected": None, **NOTHING},
+    ),
+    "files-first": (
+        "files/folder.html",
+        {"page": samples.EMPTY_ROOT, "sort": "name", "selected": None},
+    ),
+    "files-empty-folder": (
+        "files/folder.html",
+        {"page": samples.EMPTY_FOLDER, "sort": "name", "selected": None},
+    ),
+    "files-waiting": (
+        "files/folder.html",
+        {"page": samples.FOLDER_PAGE, "sort": "name", "selected": None, "usage": samples.NO_USAGE},
+    ),
+    "details": (
+        "files/details.html",
+        {
+            "node": samples.PANORAMA,
+            "placement": samples.placed(samples.ACCOUNTS, 300, 120),
+            "crumbs": samples.CRUMBS,
+        },
+    ),
+    "details-one-account": (
+        "files/details.html",
+        {"node": samples.PANORAMA, "placement": samples.placed((samples.GOOGLE,), 1), "crumbs": ()},
+    ),
+    "details-waiting": (
+        "files/details.html",
+        {"node": samples.NODES[6], "placement": None, "crumbs": samples.CRUMBS},
+    ),
+    "details-empty-file": (
+        "files/details.html",
+        {"node": samples.NODES[8], "placement": None, "crumbs": ()},
+    ),
+    "search": ("files/search.html", {"page": samples.FOLDER_PAGE, "q": "tr & <b>"}),
+    "search-nothing": ("files/search.html", {"page": samples.EMPTY_ROOT, "q": "zzz"}),
+    "search-blank": ("files/search.html", {"page": samples.EMPTY_ROOT, "q": ""}),
+    "new-folder": (
+        "files/new_folder.html",
+        {"parent": samples.TRAVEL, "values": {"name": ""}, "errors": {}},
+    ),
+    "new-folder-wrong": (
+        "files/new_folder.html",
+        {
+            "parent": None,
+            "values": {"name": "Lisbon"},
+            "errors": {"name": ["There is already something with that name."]},
+        },
+    ),
+    "delete": ("files/delete.html", {"node": samples.PANORAMA, "count": 0}),
+    "delete-folder": ("files/delete.html", {"node": samples.NODES[0], "count": 142}),
+    "upload": ("files/upload.html", {**UPLOAD, "has_accounts": True}),
+    "upload-no-account": (
+        "files/upload.html",
+        {
+            "folder": None,
+            "crumbs": (),
+            "limit_bytes": 1 << 40,
+            "free_bytes": None,
+            "has_accounts": False,
+        },
+    ),
+    "jobs": (
+        "jobs/list.html",
+        {
+            "jobs": (
+                samples.RUNNING,
+                samples.WAITING,
+                samples.RETRYING,
+                samples.DELETING,
+                samples.FAILED,
+                samples.PARTLY,
+                samples.DONE,
+                samples.CANCELLED,
+            ),
+            "filter": "all",
+            "counts": {"all": 8, "running": 4, "needs_you": 1, "done": 3},
+        },
+    ),
+    "jobs-none": ("jobs/list.html", {"jobs": (), "filter": "all", "counts": {}, **NOTHING}),
+    "jobs-none-running": ("jobs/list.html", {"jobs": (), "filter": "running", "counts": {}}),
+    "jobs-none-need-you": ("jobs/list.html", {"jobs": (), "filter": "needs_you", "counts": {}}),
+    "job": ("jobs/job.html", {"detail": samples.DETAIL, "auto": None}),
+    "job-auto": ("jobs/job.html", {"detail": samples.DETAIL, "auto": 5}),
+    "job-waiting": ("jobs/job.html", job(samples.WAITING, **BARE) | {}),
+    "job-done": ("jobs/job.html", job(samples.DONE, files=samples.FILES[4:], **ENDED)),
+    "job-partly": ("jobs/job.html", job(samples.PARTLY, can_retry=True, **ENDED)),
+    "job-failed": ("jobs/job.html", job(samples.FAILED, can_retry=True, files_hidden=12, **ENDED)),
+    "job-retrying": ("jobs/job.html", job(samples.RETRYING)),
+    "job-cancelled": ("jobs/job.html", job(samples.CANCELLED, protection=0, **ENDED)),
+    "job-delete": ("jobs/job.html", job(samples.DELETING, **BARE)),
+    "job-deleted": (
+        "jobs/job.html",
+        job(replace(samples.DELETING, state="done", finished_at=samples.NOW), **BARE),
+    ),
+    "job-body": ("jobs/_body.html", {"detail": samples.DETAIL}),
+    "clouds": (
+        "clouds/list.html",
+        {"accounts": samples.ACCOUNTS, "offers": (GOOGLE, ONEDRIVE, FOLDER)},
+    ),
+    "clouds-none": (
+        "clouds/list.html",
+        {"accounts": (), "offers": (GOOGLE, FOLDER), "simulated": False, **NOTHING},
+    ),
+    "link": ("clouds/link.html", {"offer": GOOGLE, "errors": {}, "values": {}, "folder_roots": ()}),
+    "link-folder": (
+        "clouds/link.html",
+        {
+            "offer": FOLDER,
+            "errors": {},
+            "values": {"path": ""},
+            "folder_roots": ("/srv/shards", "/mnt"),
+        },
+    ),
+    "link-folder-wrong": (
+        "clouds/link.html",
+        {
+            "offer": FOLDER,
+            "errors": {"path": ["Not allowed."]},
+            "values": {"path": "/etc"},
+            "folder_roots": ("/srv",),
+        },
+    ),
+    "link-refused": (
+        "clouds/link.html",
+        {"offer": GOOGLE, "errors": {"provider": ["Not now."]}, "values": {}, "folder_roots": ()},
+    ),
+    "continue": (
+        "clouds/continue.html",
+        {"offer": GOOGLE, "oauth_url": "http://localhost:9/o?state=x&y=z"},
+    ),
+    "confirm": ("clouds/confirm.html", {"proposal": PROPOSAL}),
+    "confirm-again": ("clouds/confirm.html", {"proposal": replace(PROPOSAL, relinks=samples.WORK)}),
+    "link-failed": (
+        "clouds/link_failed.html",
+        {"offer": GOOGLE, "reason": "You did not allow what we ask for."},
+    ),
+    "unlink": ("clouds/unlink.html", {"effect": EFFECT, "errors": {}}),
+    "unlink-wrong": (
+        "clouds/unlink.html",
+        {"effect": EFFECT, "errors": {"confirm": ["That is not its name."]}},
+    ),
+    "unlink-empty": ("clouds/unlink.html", {"effect": replace(EFFECT, shards=0), "errors": {}}),
+    "storage": ("storage/usage.html", {"usage": samples.USAGE}),
+    "storage-less": ("storage/usage.html", {"usage": samples.LESS_PROTECTED}),
+    "storage-none": ("storage/usage.html", NOTHING),
+    "settings": ("settings/profile.html", {}),
+    "password": ("settings/password.html", {"errors": {}}),
+    "password-wrong": (
+        "settings/password.html",
+        {"errors": {"current": ["That is not your password."]}},
+    ),
+    "sessions": ("settings/sessions.html", {"sessions": SESSIONS}),
+    "error-404": (
+        "errors/error.html",
+        {
+            "status": 404,
+            "title": "Not Found",
+            "sentence": "There is nothing here.",
+            "code": "not_found",
+        },
+    ),
+    "error-500": (
+        "errors/error.html",
+        {
+            "status": 500,
+            "title": "Error",
+            "sentence": "Something went wrong.",
+            "code": "internal_error",
+        },
+    ),
+    "error-429": (
+        "errors/error.html",
+        {"status": 429, "title": "Too Many", "sentence": "Wait 30 seconds.", "code": "too_many"},
+    ),
+}
+
+
+def build(theme: str = "system") -> Flask:
+    """Return a plain application that renders each of PAGES at "/<name>"."""
+    app = Flask(
+        "preview", template_folder=str(HERE / "templates"), static_folder=str(HERE / "static")
+    )
+    app.secret_key = "only for flashed messages"
+    clock = ManualClock()
+    clock.advance((samples.NOW - clock.now()).total_seconds())
+    filters.register(app, clock)
+    app.add_url_rule("/", "index", index)
+    app.add_url_rule("/<name>", "page", page)
+
+    @app.context_processor
+    def common() -> dict[str, object]:
+        return {
+            "person": ANNA,
+            "usage": samples.USAGE,
+            "running_jobs": (samples.RUNNING,),
+            "theme": request.args.get("theme", theme),
+            "asset": lambda path: f"/static/{path}",
+            "csrf_token": lambda: "stub",
+            "simulated": True,
+            "endpoint": "",
+            "reference": "K3-99F0",
+        }
+
+    app.testing = True
+    return app
+
+
+def index() -> str:
+    return "".join(f'<p><a href="/{name}">{name}</a>' for name in PAGES)
+
+
+def page(name: str) -> Response:
+    template, values = PAGES[name]
+    return Response(render_template(template, **values))
+
+
+if __name__ == "__main__":
+    build().run(port=int(sys.argv[1]) if len(sys.argv) > 1 else 8090, debug=False)
