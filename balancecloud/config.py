@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from balancecloud.errors import ConfigError
 
@@ -62,8 +62,8 @@ class Config:
     queue_key: Secret
     pepper: Secret
     master_keys: Mapping[int, Secret]  # number -> key; the highest number writes, all read
-    database_url: str
-    redis_url: str
+    database_url: str = field(repr=False)  # both may hold a password
+    redis_url: str = field(repr=False)
     data_dir: Path
     public_url: str = "http://localhost:8080"
     trusted_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
@@ -114,14 +114,15 @@ class Config:
 def from_environment(environ: Mapping[str, str] | None = None) -> Config:
     """Build the Config from variables and secret files; ConfigError with one sentence if unsafe."""
     env = os.environ if environ is None else environ
+    _refuse_debug(env)
     config = Config(
         secret_key=_secret_file(env, "SECRET_KEY_FILE"),
         token_key=_secret_file(env, "TOKEN_KEY_FILE"),
         queue_key=_secret_file(env, "QUEUE_KEY_FILE"),
         pepper=_secret_file(env, "PEPPER_FILE"),
         master_keys=_master_keys(env),
-        database_url=database_url(_required(env, "DATABASE_URL")),
-        redis_url=_required(env, "REDIS_URL"),
+        database_url=database_from_environment(env),
+        redis_url=_with_password(env, "REDIS"),
         data_dir=Path(_required(env, "DATA_DIR")),
         public_url=env.get("PUBLIC_URL", "http://localhost:8080").rstrip("/"),
         trusted_hosts=_words(env, "TRUSTED_HOSTS") or _default_hosts(env),
@@ -189,6 +190,31 @@ def _refuse_open_redis(url: str) -> None:
         raise ConfigError("REDIS_URL must begin with redis://, rediss:// or unix://.")
     if parts.scheme != "unix" and not parts.password:
         raise ConfigError("REDIS_URL reaches Redis over TCP without a password.")
+
+
+def _refuse_debug(env: Mapping[str, str]) -> None:
+    if _flag(env, "FLASK_DEBUG", default=False):
+        raise ConfigError("FLASK_DEBUG would show secrets to visitors. Unset it.")
+
+
+def database_from_environment(environ: Mapping[str, str] | None = None) -> str:
+    """Return the database's URL, the one setting that `balancecloud migrate` needs."""
+    return database_url(_with_password(os.environ if environ is None else environ, "DATABASE"))
+
+
+def _with_password(env: Mapping[str, str], prefix: str) -> str:
+    """Return a server's URL with the password of its file put in."""
+    url = _required(env, f"{prefix}_URL")
+    if not env.get(f"{prefix}_PASSWORD_FILE"):
+        return url
+    parts = urlsplit(url)
+    if parts.password:
+        raise ConfigError(f"{prefix}_URL and {prefix}_PASSWORD_FILE both hold a password.")
+    password = quote(read_secret(Path(env[f"{prefix}_PASSWORD_FILE"])), safe="")
+    person, _, host = parts.netloc.rpartition("@")
+    # Written by hand: urlunsplit would make unix:/path of a URL without a host.
+    rest = url.removeprefix(f"{parts.scheme}://").removeprefix(parts.netloc)
+    return f"{parts.scheme}://{person}:{password}@{host}{rest}"
 
 
 def database_url(url: str) -> str:

@@ -1,3 +1,4 @@
 """The command line: starts, migrates, keeps and restores.
 
-It may build the application; it holds no rule of its own."""
+It may build the application; it holds no rule of its own.
+"""

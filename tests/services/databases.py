@@ -8,12 +8,10 @@ import psycopg2
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
+from balancecloud.cli import schema
 from balancecloud.cli.embedded.postgres import Postgres
-from balancecloud.models import clouds, jobs, library, people
-from balancecloud.models.base import Base
 
 TEMPLATE = "template_migrated"
-TABLES = (clouds, jobs, library, people)  # importing them fills the metadata
 
 
 class Databases:
@@ -24,7 +22,7 @@ class Databases:
         self._numbers = itertools.count(1)
         self._run(f"CREATE DATABASE {TEMPLATE}")
         engine = create_engine(server.url(TEMPLATE))
-        Base.metadata.create_all(engine)
+        schema.upgrade(engine)
         engine.dispose()
 
     @contextmanager

@@ -94,7 +94,7 @@ def start(plan: PostgresPlan) -> Postgres:
 def command(plan: PostgresPlan, bin_folder: Path, runner: Sequence[str]) -> Command:
     """Return how the server is run."""
     options = [f"--{name}={value}" for name, value in {**SETTINGS, **plan.settings}.items()]
-    server = [bin_folder / "postgres", "-D", plan.folder, "-k", plan.sockets]
+    server: list[str | Path] = [bin_folder / "postgres", "-D", plan.folder, "-k", plan.sockets]
     return Command(
         name="postgres",
         arguments=[*runner, *server, *options],

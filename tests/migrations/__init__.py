@@ -1,0 +1,1 @@
+"""The schema: models and migrations agree."""
