@@ -1,0 +1,37 @@
+"""A fresh simulator for each test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloudsim.app import Settings, running
+from tests.cloudsim.client import Browser, Drive, OneDrive, drive_of, onedrive_of
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    with running(Settings(data=tmp_path / "sim", control=True)) as sim:
+        yield Browser(sim.url)
+
+
+@pytest.fixture
+def compat_browser(tmp_path: Path) -> Iterator[Browser]:
+    """A simulator that bears with what old clients do wrong."""
+    with running(Settings(data=tmp_path / "compat", strict=False)) as sim:
+        yield Browser(sim.url)
+
+
+@pytest.fixture
+def drive(browser: Browser) -> Drive:
+    return drive_of(browser, "anna@example.com")
+
+
+@pytest.fixture
+def onedrive(browser: Browser) -> OneDrive:
+    return onedrive_of(browser, "anna@example.com")
+
+
+@pytest.fixture
+def work_drive(browser: Browser) -> OneDrive:
+    return onedrive_of(browser, "work.anna@example.com")
