@@ -1,0 +1,52 @@
+"""A gateway on the real database, with the simulator as its clouds."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session, sessionmaker
+
+from balancecloud.config import Config, OAuthClientConfig, Secret
+from balancecloud.library.gateway import Gateway
+from balancecloud.library.linking import Linker
+from cloudsim.app import Running, Settings, running
+from tests.library.accounts.world import Sim, gateway_of, new_person
+
+CLIENT = OAuthClientConfig("balancecloud-demo", Secret(b"simulated-not-secret"))
+
+
+@pytest.fixture(scope="session")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One simulator; every test makes people of its own."""
+    with running(Settings(data=tmp_path_factory.mktemp("cloudsim"), control=True)) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def clouds_config(config: Config, simulator: Running, tmp_path: Path) -> Config:
+    """Settings with both providers at the simulator, and one folder allowed."""
+    root = tmp_path / "folders"
+    root.mkdir()
+    return replace(
+        config,
+        simulator_url=simulator.url,
+        google=CLIENT,
+        microsoft=CLIENT,
+        folder_roots=(root,),
+    )
+
+
+@pytest.fixture
+def gateway(clouds_config: Config, database: sessionmaker[Session]) -> Gateway:
+    return gateway_of(clouds_config, database)
+
+
+@pytest.fixture
+def sim(simulator: Running) -> Sim:
+    return Sim(simulator.url)
+
+
+@pytest.fixture
+def person(gateway: Gateway) -> Linker:
+    return new_person(gateway.sessions)
