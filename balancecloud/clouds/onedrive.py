@@ -244,7 +244,9 @@ class OneDrive:
     def _adopt(self, name: ShardName, shard: Shard) -> StoredObject:
         """Take what has the name already, if it is the same bytes."""
         there = self.find(name)
-        if there and holds(there[0], shard):
+        if not there:
+            raise BadReply  # taken, yet not there: it lags behind, or a session holds the name
+        if holds(there[0], shard):
             return there[0]
         raise ObjectDiffers
 
