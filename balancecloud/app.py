@@ -23,14 +23,17 @@ from balancecloud.storage.spool import LocalSpool
 from balancecloud.web import (
     auth,
     context,
+    downloads,
     errors,
     filters,
     page_values,
     security,
     settings,
     static_files,
+    uploads,
 )
 from balancecloud.web.api import auth as api_auth
+from balancecloud.web.api import files as api_files
 from balancecloud.web.api import health as api_health
 from balancecloud.web.context import Parts
 from balancecloud.web.json_values import ApiJson
@@ -40,8 +43,11 @@ from balancecloud.web.proxies import TrustedProxies
 ROOT: Final = Path(__file__).resolve().parents[1]
 BLUEPRINTS: Final = (
     auth.blueprint,
+    uploads.blueprint,
+    downloads.blueprint,
     settings.blueprint,
     api_auth.blueprint,
+    api_files.blueprint,
     api_health.blueprint,
 )
 

@@ -17,6 +17,7 @@ INSIDE: Final = "/files"
 
 
 @blueprint.get("/")
+@security.public
 def home() -> ResponseReturnValue:
     if context.person_or_none():
         return redirect(INSIDE, 303)
@@ -28,6 +29,7 @@ def home() -> ResponseReturnValue:
 
 
 @blueprint.route("/register", methods=["GET", "POST"])
+@security.public
 def register() -> ResponseReturnValue:
     if request.method == "GET":
         return _register_page({}, 200)
@@ -73,6 +75,7 @@ def _register_page(errors: dict[str, list[str]], status: int) -> Response:
 
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
+@security.public
 def sign_in() -> ResponseReturnValue:
     onward = security.safe_next(request.values.get("next"))
     if request.method == "GET":

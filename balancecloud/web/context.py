@@ -95,6 +95,11 @@ def is_at_rest() -> bool:
     return bool(g.get("at_rest", False))
 
 
+def view() -> Callable[..., Any] | None:
+    """Return the view that answers this request."""
+    return current_app.view_functions.get(request.endpoint or "")
+
+
 # --- the transaction --------------------------------------------------------------------------
 
 
@@ -242,8 +247,7 @@ def _by_cookie() -> SignedIn | None:
 
 
 def _is_background() -> bool:
-    view = current_app.view_functions.get(request.endpoint or "")
-    return bool(getattr(view, "is_background", False))
+    return bool(getattr(view(), "is_background", False))
 
 
 def _note_use(session_id: uuid.UUID) -> None:

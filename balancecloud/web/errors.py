@@ -91,7 +91,7 @@ def _frameworks(problem: HTTPException) -> ResponseReturnValue:
     if isinstance(problem, CSRFError):
         return answer(BadCsrf())
     if isinstance(problem, RateLimitExceeded):
-        seconds = context.parts().limits.retry_after()
+        seconds = context.parts().limits.retry_after(context.gateway().clock.now())
         return answer(TooMany(seconds, f"Too many tries. Wait {_spell(seconds)}."))
     if problem.code is None or problem.code < 400:
         return problem.get_response()

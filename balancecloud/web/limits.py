@@ -9,6 +9,7 @@ import hashlib
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from flask import Flask, request
@@ -69,6 +70,8 @@ REGISTER: Final = (
     Rule("30 per hour", address, "register/address"),
     Rule("600 per hour", everyone, "register/all"),
 )
+# A burst of 5,000, and 200 a second over time.
+UPLOAD: Final = (Rule("5000 per 25 second", person, "upload"),)
 PASSWORD: Final = (Rule("5 per minute", person, "password"),)
 
 # Passwords: without Redis these are refused.
@@ -81,7 +84,11 @@ STRICT: Final[Mapping[str, tuple[Rule, ...]]] = {
     "settings.password": PASSWORD,
 }
 # Capacity: without Redis these pass.
-LENIENT: Final[Mapping[str, tuple[Rule, ...]]] = {}
+LENIENT: Final[Mapping[str, tuple[Rule, ...]]] = {
+    "uploads.to_root": UPLOAD,
+    "uploads.to_folder": UPLOAD,
+    "api_files.upload": UPLOAD,
+}
 # Of these the body is what takes time; their creation has a limit of its own.
 UPLOADS: Final = frozenset({"api_files.upload"})
 
@@ -126,12 +133,12 @@ class Limits:
                     )(view)
                 app.view_functions[endpoint] = view
 
-    def retry_after(self) -> int:
+    def retry_after(self, now: datetime) -> int:
         """Return the seconds after which a request refused just now may be repeated."""
         for limiter in (self._strict, self._lenient):
             limit = limiter.current_limit if self.enabled else None
             if limit and limit.breached:
-                return max(1, int(limit.limit.get_expiry()))
+                return max(1, limit.reset_at - int(now.timestamp()))
         return 1
 
 

@@ -1,14 +1,19 @@
 """What every template may use. An error page gets nothing that has to be asked for."""
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, Final
 
 from flask import Flask, request
 from flask_wtf.csrf import generate_csrf
+from werkzeug.local import LocalProxy
 
+from balancecloud.library.usage import usage
+from balancecloud.library.views import Usage
 from balancecloud.web import context
 from balancecloud.web.static_files import asset
 
-THEMES = frozenset({"light", "dark"})
+THEMES: Final = frozenset({"light", "dark"})
 
 
 def register(app: Flask) -> None:
@@ -32,4 +37,14 @@ def _values() -> dict[str, Any]:
 
 
 def _personal() -> dict[str, Any]:
-    return {"person": context.person_or_none()}
+    person = context.person_or_none()
+    return {"person": person, "usage": _when_used(_usage)} if person else {}
+
+
+def _when_used(make: Callable[[], Any]) -> Any:
+    """Return a stand-in that asks once, when a template looks: fragments never do."""
+    return LocalProxy(functools.cache(make))
+
+
+def _usage() -> Usage:
+    return usage(context.session(), context.config(), context.person().id)

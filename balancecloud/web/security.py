@@ -76,10 +76,10 @@ class PlainRequest(Request):
 
 
 def register(app: Flask) -> None:
-    """Check every request that would change something and dress every answer."""
+    """Check every request before its view runs and dress every answer."""
     app.before_request(_answer_preflight)
     app.before_request(_refuse_encoded)
-    app.before_request(_guard_changes)
+    app.before_request(_guard)
     app.after_request(_add_cors)
     app.after_request(_add_headers)
 
@@ -114,11 +114,21 @@ def valid_csrf(token: str | None) -> bool:
     return True
 
 
-def _guard_changes() -> None:
-    if request.method in SAFE_METHODS or request.endpoint is None:
+def public(view: View) -> View:
+    """Let anyone call a view. Every other one asks for a sign-in before it runs."""
+    view.__dict__["is_public"] = True
+    return view
+
+
+def _guard() -> None:
+    if request.endpoint is None:
         return
-    check_origin()
-    if not context.carries_bearer():
+    changes = request.method not in SAFE_METHODS
+    if changes:
+        check_origin()
+    if not getattr(context.view(), "is_public", False):
+        context.sign_in()
+    if changes and not context.carries_bearer():
         csrf.protect(apply_exemptions=True)
 
 

@@ -20,13 +20,11 @@ A_YEAR_SECONDS: Final = 365 * 24 * 3600
 
 @blueprint.get("")
 def profile() -> ResponseReturnValue:
-    context.sign_in()
     return render_template("settings/profile.html")
 
 
 @blueprint.post("/look")
 def look() -> ResponseReturnValue:
-    context.sign_in()
     theme = forms.line("theme")
     if theme not in THEMES:
         raise Invalid({"theme": ["Choose light, dark or system."]})

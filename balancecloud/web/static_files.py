@@ -7,6 +7,8 @@ from typing import Final
 
 from flask import Flask, Response, request, send_from_directory, url_for
 
+from balancecloud.web.security import public
+
 FOLDER: Final = Path(__file__).resolve().parents[2] / "static"
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 LOOK_AGAIN: Final = "public, no-cache"
@@ -20,16 +22,21 @@ def register(app: Flask) -> None:
 
 def asset(path: str) -> str:
     """Return the address of a static file, with its content's hash in it."""
-    return url_for("static", filename=path, v=_hash(path, (FOLDER / path).stat().st_mtime_ns))
+    return url_for("static", filename=path, v=_hash(path))
+
+
+def _hash(path: str) -> str:
+    return _hash_of(path, (FOLDER / path).stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=256)
-def _hash(path: str, _changed_ns: int) -> str:
+def _hash_of(path: str, _changed_ns: int) -> str:
     return hashlib.sha256((FOLDER / path).read_bytes()).hexdigest()[:12]
 
 
+@public
 def _serve(filename: str) -> Response:
     response = send_from_directory(FOLDER, filename)
-    is_pinned = filename.startswith(VENDORED) or "v" in request.args
+    is_pinned = filename.startswith(VENDORED) or request.args.get("v") == _hash(filename)
     response.headers["Cache-Control"] = FOR_EVER if is_pinned else LOOK_AGAIN
     return response

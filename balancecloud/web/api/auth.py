@@ -31,6 +31,7 @@ class Login:
 
 
 @blueprint.post("/register")
+@security.public
 @security.checks_itself  # takes no session and sets no cookie
 def register() -> Response:
     wanted = respond.body(Registration)
@@ -49,6 +50,7 @@ def register() -> Response:
 
 
 @blueprint.post("/login")
+@security.public
 @security.checks_itself  # takes no session and sets no cookie
 def login() -> Response:
     given = respond.body(Login)

@@ -4,18 +4,20 @@ from flask import Blueprint, Response
 
 from balancecloud.library import health
 from balancecloud.library.health import Health
-from balancecloud.web import context
+from balancecloud.web import context, security
 from balancecloud.web.api import respond
 
 blueprint = Blueprint("api_health", __name__, url_prefix="/api/health")
 
 
 @blueprint.get("")
+@security.public
 def examine() -> Response:
     report = health.examine(context.gateway(), context.doorbell())
     return respond.answer(report, 503 if report.status is Health.DOWN else 200)
 
 
 @blueprint.get("/live")
+@security.public
 def live() -> Response:
     return respond.answer({"status": "ok"})

@@ -1,0 +1,69 @@
+"""Who may call each route, with what proof, how often, and whose things its path names.
+
+A route that is not here fails the suite.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Who = Literal["anyone", "signed_in"]
+# form: the session's CSRF token. bearer: a token of its own, or session and CSRF token.
+# none: takes no session, sets no cookie.
+Proof = Literal["form", "bearer", "none"]
+Thing = Literal["node", "folder", "job", "account", "attempt", "session"]
+
+
+@dataclass(frozen=True)
+class Route:
+    """What is true of one endpoint. `names` are the variables of its path."""
+
+    who: Who
+    proof: Proof = "form"
+    limit: str | None = None
+    names: tuple[tuple[str, Thing], ...] = ()
+
+    @property
+    def things(self) -> dict[str, Thing]:
+        """What each variable of the path names."""
+        return dict(self.names)
+
+
+def _of(name: str, thing: Thing) -> tuple[tuple[str, Thing], ...]:
+    return ((name, thing),)
+
+
+PAGES = {
+    "static": Route("anyone"),
+    "auth.home": Route("anyone"),
+    "auth.register": Route("anyone", limit="register"),
+    "auth.sign_in": Route("anyone", limit="sign-in"),
+    "auth.sign_out": Route("signed_in"),
+    "auth.confirm_password": Route("signed_in", limit="password"),
+    "settings.profile": Route("signed_in"),
+    "settings.look": Route("signed_in"),
+    "settings.password": Route("signed_in", limit="password"),
+    "settings.list_sessions": Route("signed_in"),
+    "settings.end_session": Route("signed_in", names=_of("session_id", "session")),
+    "settings.end_other_sessions": Route("signed_in"),
+    "uploads.to_root": Route("signed_in", limit="upload"),
+    "uploads.to_folder": Route("signed_in", limit="upload", names=_of("folder_id", "folder")),
+    "downloads.download": Route("signed_in", names=_of("node_id", "node")),
+}
+API = {
+    "api_health.examine": Route("anyone", "none", "api"),
+    "api_health.live": Route("anyone", "none", "api"),
+    "api_auth.register": Route("anyone", "none", "register"),
+    "api_auth.login": Route("anyone", "none", "sign-in"),
+    "api_auth.refresh": Route("signed_in", "bearer", "api"),
+    "api_auth.logout": Route("signed_in", "bearer", "api"),
+    "api_auth.me": Route("signed_in", "bearer", "api"),
+    "api_files.index": Route("signed_in", "bearer", "api"),
+    "api_files.show": Route("signed_in", "bearer", "api", _of("node_id", "node")),
+    "api_files.delete": Route("signed_in", "bearer", "api", _of("node_id", "node")),
+    "api_files.download": Route("signed_in", "bearer", "api", _of("node_id", "node")),
+    "api_files.placement": Route("signed_in", "bearer", "api", _of("node_id", "node")),
+    "api_files.make_folder": Route("signed_in", "bearer", "api"),
+    "api_files.storage_usage": Route("signed_in", "bearer", "api"),
+    "api_files.upload": Route("signed_in", "bearer", "upload"),
+}
+ROUTES = {**PAGES, **API}
