@@ -37,6 +37,14 @@ def test_one_byte_lies_at_the_start_and_the_length_near_the_end() -> None:
     assert hash_of(b"a") == base64.b64encode(expected).decode()
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [(b"\x4a", "SgAAAAAAAAAAAAAAAQAAAAAAAAA="), (b"\xb5\xb4", "taAFAAAAAAAAAAAAAgAAAAAAAAA=")],
+)
+def test_known_answers_come_out(content: bytes, expected: str) -> None:
+    assert hash_of(content) == expected
+
+
 @pytest.mark.parametrize("length", [159, 160, 161, 319, 320, 1000, 65_537])
 def test_a_length_around_the_period_agrees_with_the_definition(length: int) -> None:
     content = bytes((index * 7 + index // 251) % 256 for index in range(length))
