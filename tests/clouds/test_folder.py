@@ -1,5 +1,6 @@
 """A folder as a cloud account."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -7,7 +8,16 @@ import pytest
 
 from balancecloud.clouds.folder import INCOMING, MARKER, Folder, failure_domain
 from balancecloud.clouds.provider import ObjectId, Provider, Shard
-from balancecloud.errors import AccessRefused, DamagedInTransit, ObjectMissing, Unreachable
+from balancecloud.errors import (
+    AccessRefused,
+    AccountFull,
+    DamagedInTransit,
+    LinkRefused,
+    ObjectDiffers,
+    ObjectMissing,
+    ProviderError,
+    Unreachable,
+)
 from tests.clouds.provider_suite import ProviderSuite, new_name, new_shard, store
 
 
@@ -157,3 +167,69 @@ def test_the_failure_domain_is_the_device(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     assert failure_domain(tmp_path / "a") == failure_domain(tmp_path / "b")
     assert failure_domain(tmp_path / "a") != failure_domain(Path("/proc"))
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [
+        (errno.ENOSPC, AccountFull),
+        (errno.EDQUOT, AccountFull),
+        (errno.EROFS, AccessRefused),
+        (errno.EACCES, AccessRefused),
+        (errno.EIO, Unreachable),
+    ],
+)
+def test_f17_f19_a_disk_that_fails_stores_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, error: type[ProviderError]
+) -> None:
+    folder = linked_folder(tmp_path / "a")
+
+    def fail(_: int) -> None:
+        raise OSError(number, "the disk says no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fail)
+        with pytest.raises(error):
+            store(folder, new_shard(5))
+    assert list(folder.listing()) == []
+    assert list((tmp_path / "a" / INCOMING).iterdir()) == []
+
+
+def test_a_file_system_without_hard_links_is_not_linked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "no hard links")
+
+    monkeypatch.setattr(os, "link", fail)
+    with pytest.raises(LinkRefused):
+        Folder(tmp_path / "a", (tmp_path,)).ensure_place()
+
+
+def test_a_file_where_the_folder_should_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    with pytest.raises(AccessRefused):
+        Folder(tmp_path / "a", (tmp_path,)).ensure_place()
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 32, b"A" * 32])
+def test_a_marker_that_is_not_ours_keeps_the_account_away(tmp_path: Path, content: bytes) -> None:
+    folder = linked_folder(tmp_path / "a")
+    (tmp_path / "a" / MARKER).write_bytes(content)
+    with pytest.raises(Unreachable):
+        store(folder, new_shard(5))
+
+
+def test_a_folder_that_is_gone_has_no_failure_domain(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable):
+        failure_domain(tmp_path / "gone")
+
+
+def test_f33_a_shard_that_rotted_is_not_taken_for_the_one_to_store(tmp_path: Path) -> None:
+    folder = linked_folder(tmp_path / "a")
+    shard = new_shard(5)
+    name, stored = store(folder, shard)
+    (tmp_path / "a" / name[:2] / name).write_bytes(b"other")
+    assert folder.stat(stored.object_id).checksum != shard.sha256
+    with pytest.raises(ObjectDiffers):
+        folder.put(name, shard, None)
