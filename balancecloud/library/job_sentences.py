@@ -1,0 +1,136 @@
+"""What is said of a job: titles, reasons and what happened, worded when they are shown."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from balancecloud.errors import BalanceCloudError
+from balancecloud.library.views import JobError
+from balancecloud.models.jobs import Job
+from balancecloud.models.states import JobKind, JobState
+from balancecloud.storage import cleanup
+from balancecloud.storage.placement import NoPlace
+
+ROOT: Final = "Files"
+UNKNOWN: Final = BalanceCloudError.sentence
+
+
+def title(job: Job, folder: str | None) -> str:
+    """Return the job as a sentence: "Uploading 5 files to Travel"."""
+    if job.kind is JobKind.DELETE:
+        if job.source == cleanup.TIDYING:
+            return "Tidying up your cloud accounts"
+        return f"Deleting “{job.subject}”" if job.subject else "Deleting files"
+    if job.files_total == 1 and job.subject:
+        return f"Uploading “{job.subject}” to {folder or ROOT}"
+    return f"Uploading {plural(job.files_total, 'file')} to {folder or ROOT}"
+
+
+def error(code: str | None) -> JobError | None:
+    """Return a code with its sentence; None without a code."""
+    return None if code is None else JobError(code, reason(code))
+
+
+def reason(code: str) -> str:
+    """Return the sentence of an error's code."""
+    return _REASONS.get(code, UNKNOWN)
+
+
+def callout(job: Job, has_accounts: bool) -> str | None:  # noqa: FBT001 - a fact, not a behaviour
+    """Return what there is to know of a job besides its figures; None when nothing is."""
+    if job.state is JobState.CANCELLING:
+        return "This job is being cancelled. What is stored already stays."
+    if job.state is JobState.NEEDS_YOU and not has_accounts:
+        return (
+            "No cloud account is linked. Your files are kept sealed on this server, "
+            "and leave by themselves as soon as you link one."
+        )
+    if job.state is JobState.RETRYING and job.retry_at:
+        return f"We try again by ourselves at {_time_of_day(job.retry_at)}."
+    return None
+
+
+def happened(code: str, values: Mapping[str, Any]) -> str:
+    """Return an event as a sentence."""
+    word = EVENTS.get(code)
+    return word(values) if word else UNKNOWN
+
+
+def plural(count: int, one: str) -> str:
+    """Return a count with its noun: "1 file", "5 files"."""
+    return f"{count:,} {one}{'' if count == 1 else 's'}".replace(",", "\u202f")
+
+
+def _received(values: Mapping[str, Any]) -> str:
+    return f"{plural(int(values.get('files', 0)), 'file')} received and sealed on this server."
+
+
+def _aborted(values: Mapping[str, Any]) -> str:
+    return reason(str(values.get("reason", "broken_upload")))
+
+
+def _cancelled(values: Mapping[str, Any]) -> str:
+    stored = int(values.get("stored", 0))
+    kept = f" {plural(stored, 'file')} stored before stay." if stored > 1 else ""
+    return f"Cancelled.{' 1 file stored before stays.' if stored == 1 else kept}"
+
+
+def _done(values: Mapping[str, Any]) -> str:
+    stored, failed = int(values.get("stored", 0)), int(values.get("failed", 0))
+    if failed:
+        return f"{plural(stored, 'file')} stored, {failed} not."
+    return f"{plural(stored, 'file')} stored."
+
+
+def _failed(values: Mapping[str, Any]) -> str:
+    return f"{plural(int(values.get('failed', 0)), 'file')} could not be stored."
+
+
+def _cleaned(values: Mapping[str, Any]) -> str:
+    return f"{plural(int(values.get('shards', 0)), 'shard')} removed from your cloud accounts."
+
+
+def _gave_up(values: Mapping[str, Any]) -> str:
+    return f"Given up: {reason(str(values.get('reason', '')))}"
+
+
+def _postponed(values: Mapping[str, Any]) -> str:
+    seconds = max(1, round(float(values.get("seconds") or 0)))
+    return f"{reason(str(values.get('reason', '')))} Trying again in {seconds} s."
+
+
+def _retried(_values: Mapping[str, Any]) -> str:
+    return "Taken up again at your request."
+
+
+def _cancelling(_values: Mapping[str, Any]) -> str:
+    return "You asked to cancel this job."
+
+
+EVENTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    "upload.received": _received,
+    "upload.aborted": _aborted,
+    "job.cancelling": _cancelling,
+    "job.cancelled": _cancelled,
+    "job.done": _done,
+    "job.failed": _failed,
+    "job.cleaned": _cleaned,
+    "job.retried": _retried,
+    "work.failed": _gave_up,
+    "work.postponed": _postponed,
+}
+
+
+def _kinds(parent: type[BalanceCloudError]) -> Iterator[type[BalanceCloudError]]:
+    for kind in parent.__subclasses__():
+        yield kind
+        yield from _kinds(kind)
+
+
+def _time_of_day(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%H:%M:%S} UTC"
+
+
+# NoPlace is defined where placing is, and belongs to the tree once that is imported.
+_KINDS: Final[tuple[type[BalanceCloudError], ...]] = (NoPlace, *_kinds(BalanceCloudError))
+_REASONS: Final[Mapping[str, str]] = {kind.code: kind.sentence for kind in _KINDS}

@@ -1,0 +1,89 @@
+"""Rows of jobs as the values that lists, pages and the API show; few queries for many jobs."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from balancecloud.library import job_figures, job_sentences
+from balancecloud.library.job_figures import ENDED, Sums
+from balancecloud.library.views import JobView, LaneProgress
+from balancecloud.live.progress import Figures, LiveSnapshot, ProgressStore
+from balancecloud.models.jobs import Job
+from balancecloud.models.library import Node, Version
+from balancecloud.models.states import JobKind, JobState, VersionState
+
+Live = Mapping[uuid.UUID, LiveSnapshot]
+
+
+def views(session: Session, rows: Sequence[Job], live: Live) -> tuple[JobView, ...]:
+    """Return jobs for a list, without their accounts. Redis was asked before."""
+    known = job_figures.sums(session, [row.id for row in rows], live)
+    folders = _folder_names(session, rows)
+    return tuple(_view(row, folders, known.get(row.id), live.get(row.id)) for row in rows)
+
+
+def close_view(session: Session, row: Job, live: Live) -> JobView:
+    """Return one job with the accounts that take part in it."""
+    known = job_figures.sums(session, [row.id], live)
+    lanes = job_figures.lanes(session, row.id) if row.kind is JobKind.STORE else ()
+    folders = _folder_names(session, [row])
+    return _view(row, folders, known.get(row.id), live.get(row.id), lanes)
+
+
+def live_figures(session: Session, progress: ProgressStore, row: Job) -> Live:
+    """Return what Redis knows of a job. Where it has forgotten one that runs, a new run begins."""
+    if row.state in ENDED:
+        return {}
+    live = progress.snapshots([row.id])
+    if not live and row.state is JobState.RUNNING:
+        begun = progress.start(row.id, row.user_id, _committed(session, row.id))
+        live = {row.id: begun} if begun else {}
+    return live
+
+
+def _committed(session: Session, job_id: uuid.UUID) -> Figures:
+    """Return what the database knows of the versions that move."""
+    rows = session.execute(
+        select(
+            Version.id, Version.received_bytes, Version.sealed_bytes, Version.stored_bytes
+        ).where(
+            Version.job_id == job_id,
+            Version.state.in_((VersionState.RECEIVING, VersionState.STORING)),
+        )
+    ).all()
+    return Figures(
+        {row.id: row.received_bytes for row in rows},
+        {row.id: row.sealed_bytes for row in rows},
+        {row.id: row.stored_bytes for row in rows},
+    )
+
+
+def _folder_names(session: Session, rows: Sequence[Job]) -> dict[uuid.UUID, str]:
+    wanted = {row.folder_id for row in rows if row.folder_id}
+    if not wanted:
+        return {}
+    named = session.execute(select(Node.id, Node.name).where(Node.id.in_(wanted)))
+    return {row.id: row.name for row in named}
+
+
+def _view(
+    row: Job,
+    folders: Mapping[uuid.UUID, str],
+    known: Sums | None,
+    live: LiveSnapshot | None,
+    lanes: tuple[LaneProgress, ...] = (),
+) -> JobView:
+    return JobView(
+        id=row.id,
+        kind=row.kind.value,
+        title=job_sentences.title(row, folders.get(row.folder_id) if row.folder_id else None),
+        state=row.state.value,
+        source=row.source,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        error=job_sentences.error(row.error_code),
+        progress=job_figures.progress(row, known or Sums(), live, lanes),
+    )

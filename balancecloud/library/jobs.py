@@ -1,0 +1,213 @@
+"""Jobs as a person watches and steers them. Rows are the truth; Redis makes them livelier."""
+
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from balancecloud.clock import SYSTEM_CLOCK, Clock
+from balancecloud.config import Config
+from balancecloud.errors import NotFound, StateConflict
+from balancecloud.library import account_views, chunk_maps, job_files, job_sentences, job_views
+from balancecloud.library.happenings import list_happenings, record
+from balancecloud.library.job_figures import ENDED
+from balancecloud.library.views import JobDetail, JobView
+from balancecloud.live.progress import ProgressStore
+from balancecloud.models.clouds import Chunk, Pack
+from balancecloud.models.jobs import Job, Work
+from balancecloud.models.library import Upload, Version
+from balancecloud.models.states import JobKind, JobState, UploadState, VersionState, WorkState
+from balancecloud.storage import outcome, work
+
+IN_HAND: Final = ("queued", "running", "retrying", "paused", "cancelling")
+UNFINISHED: Final = (*IN_HAND, "needs_you")
+# The groups of the list of jobs; None: all of them.
+FILTERS: Final[Mapping[str, tuple[str, ...] | None]] = {
+    "running": IN_HAND,
+    "needs_you": ("needs_you",),
+    "done": ("done", "failed", "cancelled"),
+    "all": None,
+}
+MOST_SHOWN: Final = 100
+CANCELLABLE: Final = (JobState.QUEUED, JobState.RUNNING, JobState.RETRYING, JobState.NEEDS_YOU)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What watching a job closely takes besides the database."""
+
+    config: Config
+    progress: ProgressStore
+    clock: Clock = SYSTEM_CLOCK
+
+
+def list_jobs(
+    session: Session,
+    progress: ProgressStore,
+    user_id: uuid.UUID,
+    states: Collection[str] | None = None,
+    limit: int = MOST_SHOWN,
+) -> tuple[JobView, ...]:
+    """Return the person's jobs in these states, the newest first."""
+    which = [Job.user_id == user_id]
+    if states is not None:
+        which.append(Job.state.in_([JobState(state) for state in states]))
+    rows = session.scalars(
+        select(Job).where(*which).order_by(Job.created_at.desc(), Job.id).limit(limit)
+    ).all()
+    live = progress.snapshots(row.id for row in rows if row.state not in ENDED)
+    return job_views.views(session, rows, live)
+
+
+def count_jobs(session: Session, user_id: uuid.UUID) -> dict[str, int]:
+    """Return how many jobs each filter of the list shows."""
+    counted = session.execute(
+        select(Job.state, func.count()).where(Job.user_id == user_id).group_by(Job.state)
+    )
+    by_state = {state.value: count for state, count in counted}
+    return {
+        name: sum(count for state, count in by_state.items() if states is None or state in states)
+        for name, states in FILTERS.items()
+    }
+
+
+def job_view(
+    session: Session, progress: ProgressStore, user_id: uuid.UUID, job_id: uuid.UUID
+) -> JobView:
+    """Return one job with the accounts that take part; NotFound when it is another's."""
+    row = _own(session, user_id, job_id)
+    return job_views.close_view(session, row, job_views.live_figures(session, progress, row))
+
+
+def get_job(
+    session: Session,
+    watch: Watch,
+    user_id: uuid.UUID,
+    job_id: uuid.UUID,
+    version_id: uuid.UUID | None = None,
+) -> JobDetail:
+    """Return all that a job's page shows, with the chunk map of one of its files."""
+    row = _own(session, user_id, job_id)
+    live = job_views.live_figures(session, watch.progress, row)
+    view = job_views.close_view(session, row, live)
+    files, hidden = job_files.list_files(session, row.id, live.values())
+    linked = account_views.list_accounts(session, watch.config, user_id)
+    taking_part = {lane.id for lane in view.progress.accounts}
+    accounts = tuple(one for one in linked if one.id in taking_part) or linked
+    chosen = job_files.choose(files, version_id)
+    return JobDetail(
+        job=view,
+        protection=_protection(session, row.id),
+        folder_id=row.folder_id,
+        files=files,
+        files_hidden=hidden,
+        accounts=accounts if row.kind is JobKind.STORE else (),
+        chunk_map=chunk_maps.chunk_map(session, chosen, accounts) if chosen else None,
+        happenings=list_happenings(session, row.id),
+        can_cancel=row.kind is JobKind.STORE and row.state in CANCELLABLE,
+        can_retry=_can_retry(session, row),
+        callout=job_sentences.callout(row, has_accounts=bool(linked)),
+        as_of=watch.clock.now(),
+    )
+
+
+def cancel(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid.UUID]:
+    """Have a job ended by whoever works on it or receives it; return the work to ring for.
+
+    StateConflict when it is over, or removes something.
+    """
+    row = _own_locked(session, user_id, job_id)
+    if row.kind is not JobKind.STORE or row.state not in CANCELLABLE:
+        raise StateConflict("This job can't be cancelled any more.")
+    row.state = JobState.CANCELLING
+    record(session, row.id, "job.cancelling")
+    due = work.hasten_job(session, row.id)
+    if not due and not _is_in_hands(session, row.id):
+        outcome.cancel_job(session, row.id)
+    return due
+
+
+def retry(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid.UUID]:
+    """Take up at once what waits or was given up; return the work to ring for.
+
+    What is stored stays. StateConflict when there is nothing to take up.
+    """
+    row = _own_locked(session, user_id, job_id)
+    if row.state in {JobState.CANCELLED, JobState.CANCELLING}:
+        raise StateConflict("This job was cancelled.")
+    due = work.revive_job(session, row.id)
+    if not due:
+        raise StateConflict("There is nothing to try again.")
+    row.files_failed -= _revive_versions(session, due)
+    if row.state is not JobState.RUNNING:
+        row.state = JobState.QUEUED
+    row.error_code = row.retry_at = row.finished_at = None
+    record(session, row.id, "job.retried")
+    return due
+
+
+def _own(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> Job:
+    row = session.scalar(
+        select(Job)
+        .where(Job.id == job_id, Job.user_id == user_id)
+        .execution_options(populate_existing=True)
+    )
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _own_locked(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> Job:
+    _own(session, user_id, job_id)
+    return session.get_one(Job, job_id, with_for_update=True, populate_existing=True)
+
+
+def _is_in_hands(session: Session, job_id: uuid.UUID) -> bool:
+    """Say whether a worker or a receiving request has the job and will see that it is to end."""
+    at_work = select(Work.id).where(Work.job_id == job_id, Work.state == WorkState.LEASED)
+    arriving = (
+        select(Upload.id)
+        .join(Version, Version.id == Upload.version_id)
+        .where(Version.job_id == job_id, Upload.state == UploadState.RECEIVING)
+    )
+    return session.scalar(select(at_work.exists() | arriving.exists())) is True
+
+
+def _revive_versions(session: Session, work_ids: list[uuid.UUID]) -> int:
+    """Take the versions of this work out of those that failed; return how many there were."""
+    revived = session.scalars(
+        update(Version)
+        .where(
+            Version.state == VersionState.FAILED,
+            Version.id.in_(select(Work.key).where(Work.id.in_(work_ids))),
+        )
+        .values(state=VersionState.QUEUED, error_code=None)
+        .returning(Version.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(revived.all())
+
+
+def _can_retry(session: Session, row: Job) -> bool:
+    if row.state in {JobState.CANCELLED, JobState.CANCELLING}:
+        return False
+    waits = (Work.state == WorkState.DUE) & (Work.due_at > func.now())
+    of_job = select(Work.id).where(Work.job_id == row.id, (Work.state == WorkState.DEAD) | waits)
+    return session.scalar(of_job.limit(1)) is not None
+
+
+def _protection(session: Session, job_id: uuid.UUID) -> int:
+    """Return how many accounts may be lost: of what is stored already, else what was asked for."""
+    of_job = Version.job_id == job_id
+    stored = (
+        select(func.min(Pack.m))
+        .join(Chunk, Chunk.pack_id == Pack.id)
+        .join(Version, Version.id == Chunk.version_id)
+        .where(of_job)
+        .scalar_subquery()
+    )
+    asked = select(func.min(Version.protection)).where(of_job).scalar_subquery()
+    return session.scalar(select(func.coalesce(stored, asked, 0))) or 0
