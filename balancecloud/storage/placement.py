@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from balancecloud.errors import BalanceCloudError
 
 WIDEST = 4
-# One percent of an account: accounts stay within two percent of one another, and thousands of
-# packs of equal accounts still use the full width while their levels wobble by a few packs.
-SLACK = 0.01
+# Half a percent of an account: a large one lags by as much again, so that accounts stay within two
+# percent of one another; packs of equal accounts still use the full width (measured over 10,000).
+SLACK = 0.005
 # What a provider without a limit counts as: the largest plan that is commonly sold.
 UNLIMITED_BYTES = 5 << 40
 # A shard leaves at least this much free, as reported usage lags behind (docs/providers.md).
@@ -112,13 +112,14 @@ def _levelled(accounts: Sequence[Candidate]) -> list[Candidate]:
 
 def _spread(accounts: Sequence[Candidate], width: int, pack_id: uuid.UUID) -> list[Candidate]:
     """Choose `width` accounts: freer ones first in coarse steps, then providers not yet used."""
-    turn = pack_id.int // 7 % len(accounts)
+    # Other bits of the id than those that rotate the shards: else parity prefers some accounts.
+    turn = (pack_id.int >> 64) % len(accounts)
     rotated = [*accounts[turn:], *accounts[:turn]]
-    waiting = sorted(rotated, key=lambda a: -round(a.level / SLACK))
+    steps = {account.id: round(account.level / SLACK) for account in accounts}
+    waiting = sorted(rotated, key=lambda account: -steps[account.id])
     chosen: list[Candidate] = []
     while len(chosen) < width:
-        best_step = round(waiting[0].level / SLACK)
-        alike = [a for a in waiting if round(a.level / SLACK) == best_step]
+        alike = [a for a in waiting if steps[a.id] == steps[waiting[0].id]]
         used = {a.provider for a in chosen}
         chosen.append(next((a for a in alike if a.provider not in used), alike[0]))
         waiting.remove(chosen[-1])
