@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from balancecloud.clouds.oauth import Grants, HeldTokens, TokenSet
 from balancecloud.clouds.provider import Identity
 from balancecloud.clouds.registry import PROVIDERS, Account, grants_of, open_account
-from balancecloud.errors import LinkRefused, NotFound, SignInAgain
+from balancecloud.errors import LinkRefused, NeedsUser, NotFound, SignInAgain
 from balancecloud.library.account_rows import (
     Linkable,
     Linked,
@@ -200,8 +200,13 @@ def _try_out(gateway: Gateway, provider: str, tokens: TokenSet) -> Linkable:
     held = HeldTokens(tokens, _grants(gateway, provider), gateway.clock)
     try:
         return try_out(gateway.installation, gateway.clock, Candidate(provider, held, None))
-    except SignInAgain as error:
-        raise LinkRefused from error
+    except NeedsUser as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: NeedsUser) -> LinkRefused:
+    """Return the refusal a person can act on; a dead grant only means to start again."""
+    return LinkRefused(None if isinstance(error, SignInAgain) else error.sentence)
 
 
 def _exchange(gateway: Gateway, who: Linker, callback: Callback) -> tuple[_Attempt, TokenSet]:
@@ -213,7 +218,10 @@ def _exchange(gateway: Gateway, who: Linker, callback: Callback) -> tuple[_Attem
     grants.check_issuer(callback.issuer)
     if not callback.code:
         raise LinkRefused
-    return attempt, grants.finish(attempt.redirect_uri, callback.code, attempt.verifier)
+    try:
+        return attempt, grants.finish(attempt.redirect_uri, callback.code, attempt.verifier)
+    except NeedsUser as error:
+        raise _refusal(error) from error
 
 
 def _take(gateway: Gateway, who: Linker, callback: Callback) -> _Attempt:
@@ -253,8 +261,8 @@ def _identity(gateway: Gateway, provider: str, held: HeldTokens) -> Identity:
     account = open_account(provider, gateway.installation, Account(held, None))
     try:
         return account.identity()
-    except SignInAgain as error:
-        raise LinkRefused from error
+    except NeedsUser as error:
+        raise _refusal(error) from error
     finally:
         account.close()
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, text, update
 
-from balancecloud.errors import AccessRefused, AccountFull, LinkRefused, NotFound
+from balancecloud.errors import LinkRefused, NotFound
 from balancecloud.library.account_views import list_accounts
 from balancecloud.library.gateway import Gateway
 from balancecloud.library.linking import (
@@ -228,7 +228,7 @@ def test_t39_less_than_asked_is_refused_with_words(gateway: Gateway, person: Lin
     assert "auth%2Fdrive.file" in begun.oauth_url
     less = begun.oauth_url.replace("auth%2Fdrive.file", "auth%2Fdrive.appdata")
     answer = consent(less, new_address())
-    with pytest.raises(AccessRefused, match="permission to store files"):
+    with pytest.raises(LinkRefused, match="permission to store files"):
         link_by_callback(gateway, person, callback_of("google_drive", answer))
     assert accounts(gateway) == []
 
@@ -339,6 +339,6 @@ def test_an_account_without_room_is_not_linked(gateway: Gateway, person: Linker,
     address = new_address()
     link(gateway, new_person(gateway.sessions), "google_drive", address)
     sim.set_quota("google_drive", address, 0)
-    with pytest.raises(AccountFull):
+    with pytest.raises(LinkRefused, match="is full"):
         link(gateway, person, "google_drive", address)
     assert len(accounts(gateway)) == 1
