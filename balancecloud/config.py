@@ -111,6 +111,24 @@ class Config:
         return urlsplit(self.public_url).scheme == "https"
 
 
+@dataclass(frozen=True, slots=True)
+class LaunchConfig:
+    """What `balancecloud up` is asked for; it makes the rest itself."""
+
+    data_dir: Path
+    port: int
+    public_url: str
+    is_demo: bool  # with simulated clouds
+    has_database: bool  # DATABASE_URL and REDIS_URL name servers that exist
+    has_redis: bool
+    environment: Mapping[str, str] = field(repr=False)  # what children inherit
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the public address is this computer itself."""
+        return urlsplit(self.public_url).hostname in LOCAL_HOSTS
+
+
 def from_environment(environ: Mapping[str, str] | None = None) -> Config:
     """Build the Config from variables and secret files; ConfigError with one sentence if unsafe."""
     env = os.environ if environ is None else environ
@@ -192,6 +210,23 @@ def _refuse_open_redis(url: str) -> None:
         raise ConfigError("REDIS_URL reaches Redis over TCP without a password.")
 
 
+def launch_from_environment(environ: Mapping[str, str] | None = None) -> LaunchConfig:
+    """Build what `balancecloud up` needs; ConfigError with one sentence if it makes no sense."""
+    env = dict(os.environ if environ is None else environ)
+    port = _number(env, "PORT", 8080)
+    if not 1 <= port <= 65535:
+        raise ConfigError("PORT must be between 1 and 65535.")
+    return LaunchConfig(
+        data_dir=Path(env.get("DATA_DIR") or "data"),
+        port=port,
+        public_url=(env.get("PUBLIC_URL") or f"http://localhost:{port}").rstrip("/"),
+        is_demo=_flag(env, "DEMO", default=True),
+        has_database=bool(env.get("DATABASE_URL")),
+        has_redis=bool(env.get("REDIS_URL")),
+        environment=env,
+    )
+
+
 def _refuse_debug(env: Mapping[str, str]) -> None:
     if _flag(env, "FLASK_DEBUG", default=False):
         raise ConfigError("FLASK_DEBUG would show secrets to visitors. Unset it.")
@@ -230,7 +265,7 @@ def database_url(url: str) -> str:
 
 
 def read_secret(path: Path) -> bytes:
-    """Return a secret file's content without surrounding white space; refuse one others may read."""
+    """Return a secret file's content without white space around; refuse one others may read."""
     try:
         mode = path.stat().st_mode
         content = path.read_bytes().strip()

@@ -9,11 +9,14 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import psycopg2
+import psycopg2.extensions
+from psycopg2 import sql
 from sqlalchemy import URL
 
 from balancecloud.cli.embedded import processes
@@ -76,14 +79,7 @@ class Postgres:
 
 def start(plan: PostgresPlan) -> Postgres:
     """Make the cluster if there is none, start it, return when it answers."""
-    bin_folder = find_binaries()
-    runner = _runner()
-    _own(plan.folder, runner)
-    if not plan.folder.exists():
-        _make_cluster(plan, bin_folder, runner)
-    _refuse_other_version(plan.folder)
-    _forget_dead_postmaster(plan.folder)
-    process = processes.start(command(plan, bin_folder, runner))
+    process = processes.start(prepare(plan))
     if not processes.wait_until(lambda: answers(plan), process, START_SECONDS):
         processes.stop(process, signal.SIGINT, STOP_SECONDS)
         reason = processes.last_line(plan.log)
@@ -91,8 +87,15 @@ def start(plan: PostgresPlan) -> Postgres:
     return Postgres(plan, process)
 
 
-def command(plan: PostgresPlan, bin_folder: Path, runner: Sequence[str]) -> Command:
-    """Return how the server is run."""
+def prepare(plan: PostgresPlan) -> Command:
+    """Make the cluster if there is none, tidy up after a killed server; return how to run it."""
+    bin_folder = find_binaries()
+    runner = _runner()
+    _own(plan.folder, runner)
+    if not plan.folder.exists():
+        _make_cluster(plan, bin_folder, runner)
+    _refuse_other_version(plan.folder)
+    _forget_dead_postmaster(plan.folder)
     options = [f"--{name}={value}" for name, value in {**SETTINGS, **plan.settings}.items()]
     server: list[str | Path] = [bin_folder / "postgres", "-D", plan.folder, "-k", plan.sockets]
     return Command(
@@ -100,7 +103,18 @@ def command(plan: PostgresPlan, bin_folder: Path, runner: Sequence[str]) -> Comm
         arguments=[*runner, *server, *options],
         log=plan.log,
         stop_signal=signal.SIGINT,
+        death_signal=signal.SIGINT,
     )
+
+
+def ensure_database(plan: PostgresPlan, name: str) -> None:
+    """Make a database on a running server, unless it is there."""
+    with closing(_connect(plan)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+            if cursor.fetchone() is None:
+                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
 def find_binaries() -> Path:
@@ -117,17 +131,20 @@ def find_binaries() -> Path:
 def answers(plan: PostgresPlan) -> bool:
     """Whether the server lets us in."""
     try:
-        connection = psycopg2.connect(
-            host=str(plan.sockets),
-            user=ROLE,
-            password=plan.password.reveal().decode("ascii"),
-            dbname="postgres",
-            connect_timeout=2,
-        )
+        _connect(plan).close()
     except psycopg2.OperationalError:
         return False
-    connection.close()
     return True
+
+
+def _connect(plan: PostgresPlan) -> psycopg2.extensions.connection:
+    return psycopg2.connect(
+        host=str(plan.sockets),
+        user=ROLE,
+        password=plan.password.reveal().decode("ascii"),
+        dbname="postgres",
+        connect_timeout=2,
+    )
 
 
 def url(plan: PostgresPlan, database: str) -> str:

@@ -26,18 +26,23 @@ class CannotStart(BalanceCloudError):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run, where it logs, and which signal asks it to end in good order."""
+    """What to run, where it logs, and the signals that ask it to end.
+
+    `stop_signal` ends it in good order; `death_signal` reaches it when its parent was killed, and
+    ends it soon.
+    """
 
     name: str
     arguments: Sequence[str | Path]
     log: Path
     environment: Mapping[str, str] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals = signal.SIGTERM
     standard_input: bytes = field(default=b"", repr=False)
 
 
 def start(command: Command) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own; it gets its stop signal when this process dies."""
+    """Start a child in a session of its own, which ends when this process dies."""
     with command.log.open("ab") as log:
         process = subprocess.Popen(
             [str(argument) for argument in command.arguments],
@@ -46,7 +51,7 @@ def start(command: Command) -> subprocess.Popen[bytes]:
             stderr=log,
             env=None if command.environment is None else dict(command.environment),
             start_new_session=True,  # Ctrl-C at the terminal reaches the launcher alone
-            preexec_fn=_dies_with_parent(command.stop_signal),  # noqa: PLW1509 - one system call
+            preexec_fn=_dies_with_parent(command.death_signal),  # noqa: PLW1509 - one system call
         )
     _feed(process, command.standard_input)
     return process
@@ -60,7 +65,7 @@ def _feed(process: subprocess.Popen[bytes], content: bytes) -> None:
             stream.close()
 
 
-def _dies_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
+def _dies_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
     """Return what a child calls before it becomes the command; Linux only."""
     if not sys.platform.startswith("linux"):
         return None
@@ -68,7 +73,7 @@ def _dies_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
     parent = os.getpid()
 
     def arrange() -> None:
-        prctl(_PR_SET_PDEATHSIG, int(stop_signal))
+        prctl(_PR_SET_PDEATHSIG, int(death_signal))
         if os.getppid() != parent:  # it died in between: nobody would tell us any more
             os._exit(1)
 

@@ -50,9 +50,7 @@ class Valkey:
 
 def start(plan: ValkeyPlan) -> Valkey:
     """Start the server, return when it answers."""
-    socket = plan.sockets / SOCKET_NAME
-    socket.unlink(missing_ok=True)  # left by one that was killed
-    process = processes.start(command(plan))
+    process = processes.start(prepare(plan))
     if not processes.wait_until(lambda: answers(plan), process, START_SECONDS):
         processes.stop(process, signal.SIGTERM, STOP_SECONDS)
         reason = processes.last_line(plan.log)
@@ -60,8 +58,9 @@ def start(plan: ValkeyPlan) -> Valkey:
     return Valkey(plan, process)
 
 
-def command(plan: ValkeyPlan) -> Command:
-    """Return how the server is run."""
+def prepare(plan: ValkeyPlan) -> Command:
+    """Remove what a killed server left; return how to run a new one."""
+    (plan.sockets / SOCKET_NAME).unlink(missing_ok=True)
     lines = (
         "port 0",
         f'unixsocket "{plan.sockets / SOCKET_NAME}"',

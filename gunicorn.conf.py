@@ -1,0 +1,30 @@
+"""gunicorn: one or two processes of sixteen threads. `--bind` and WEB_CONCURRENCY say the rest."""
+
+worker_class = "gthread"
+threads = 16
+worker_connections = 200  # more than threads: slow peers wait without holding one
+backlog = 256
+preload_app = True  # checked once, before anybody is served; a worker that dies starts at once
+
+# Requests (docs/security: limits). Bodies are limited by the application, which streams them.
+limit_request_line = 4094
+limit_request_fields = 100
+limit_request_field_size = 8190
+header_map = "refuse"  # X_Forwarded_For beside X-Forwarded-For is an attack
+forwarded_allow_ips = ""  # web.proxies alone decides whom to believe
+keepalive = 5
+
+# A process that stops finishes what it is answering; `timeout` is about hanging, not about
+# long requests: the main thread reports while others stream.
+graceful_timeout = 30
+timeout = 60
+# Recycled now and then against slow leaks; the jitter keeps processes from going together.
+max_requests = 50_000
+max_requests_jitter = 10_000
+
+umask = 0o077
+control_socket_disable = True  # nobody steers us through a socket
+errorlog = "-"
+accesslog = "-"
+# Paths hold ids only; queries may hold names, codes and states, and are left out.
+access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(L)ss'

@@ -1,0 +1,5 @@
+"""What gunicorn serves."""
+
+from balancecloud.cli.web import application
+
+app = application()
