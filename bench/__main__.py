@@ -183,7 +183,7 @@ def report(figures: list[Figure], size: int) -> None:
         "# The main job",
         "",
         f"One file of {size // MB} MB, one run; client, gateway, database and simulated clouds",
-        f"share {os.cpu_count()} cores. Compare ratios within the table; speeds depend on the machine.",
+        f"share {os.cpu_count()} cores. Compare ratios within the table; speeds are the machine's.",
         "",
         "| what | MB/s | ÷ cp | ÷ AES-GCM alone | CPU s per GB | of which |",
         "|---|---|---|---|---|---|",

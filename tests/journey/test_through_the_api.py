@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.journey.client import Program
+from tests.journey.clouds import objects_at_the_clouds
 from tests.journey.house import House, start
 
 MIB = 1 << 20
@@ -102,23 +102,10 @@ def test_what_is_deleted_for_good_leaves_no_object_anywhere(owner: Program, hous
     assert owner.get("/api/files/storage/usage")["used_bytes"] == 0
     assert owner.get("/api/files")["total"] == 0
     assert all(account["stored_bytes"] == 0 for account in owner.accounts())
-    assert _objects_at_the_clouds(house) == []
+    assert objects_at_the_clouds(house.data_dir) == []
 
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_socket():
             yield path
-
-
-def _objects_at_the_clouds(house: House) -> list[str]:
-    """Every object of ours that the simulator or a folder still keeps, by name."""
-    in_folders = [
-        path.name
-        for path in (house.data_dir / "folders").rglob("*")
-        if path.is_file() and len(path.name) == 32
-    ]
-    [index] = [path for path in house.data_dir.rglob("*.db") if "simulator" in path.parts]
-    with sqlite3.connect(f"file:{index}?mode=ro", uri=True) as rows:
-        simulated = [name for (name,) in rows.execute("SELECT name FROM objects WHERE NOT folder")]
-    return in_folders + simulated

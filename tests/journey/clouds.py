@@ -1,0 +1,25 @@
+"""What lies at the simulated clouds and in folders, read behind everybody's back."""
+
+import sqlite3
+from pathlib import Path
+
+
+def objects_at_the_clouds(data_dir: Path) -> list[str]:
+    """Return the names of every object of ours that any account still keeps, bins included."""
+    in_folders = [
+        path.name
+        for path in (data_dir / "folders").rglob("*")
+        if path.is_file() and len(path.name) == 32
+    ]
+    return in_folders + _simulated(data_dir)
+
+
+def _simulated(data_dir: Path) -> list[str]:
+    for path in data_dir.rglob("*"):
+        if path.is_file() and path.open("rb").read(15) == b"SQLite format 3":
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as rows:
+                return [name for (name,) in rows.execute(OBJECTS)]
+    raise AssertionError("The simulator keeps no index here.")
+
+
+OBJECTS = "SELECT name FROM objects WHERE NOT folder AND length(name) = 32"

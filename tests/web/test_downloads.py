@@ -1,0 +1,53 @@
+"""Ranges and headers of downloads."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from balancecloud.errors import BadRangeAsked
+from balancecloud.library.downloads import ByteRange, parse_range
+from balancecloud.web.downloads import disposition
+
+
+@given(size=st.integers(1, 10_000), data=st.data())
+def test_a_range_is_what_slicing_says(size: int, data: st.DataObject) -> None:
+    first = data.draw(st.integers(0, size - 1))
+    last = data.draw(st.integers(first, 2 * size))
+    assert parse_range(f"bytes={first}-{last}", size) == ByteRange(first, min(size, last + 1))
+    assert parse_range(f"bytes={first}-", size) == ByteRange(first, size)
+
+
+@given(size=st.integers(1, 10_000), length=st.integers(1, 20_000))
+def test_a_suffix_is_the_end_of_the_file(size: int, length: int) -> None:
+    assert parse_range(f"bytes=-{length}", size) == ByteRange(max(0, size - length), size)
+
+
+@pytest.mark.parametrize(
+    "header", ["bytes=10-", "bytes=11-20", "bytes=-0", "bytes=" + "9" * 40 + "-"]
+)
+def test_a_range_outside_the_file_is_refused(header: str) -> None:
+    with pytest.raises(BadRangeAsked):
+        parse_range(header, 10)
+
+
+@pytest.mark.parametrize("header", [None, "", "items=0-1", "bytes=0-1,3-4", "bytes=5-2", "bytes=-"])
+def test_what_is_not_one_range_is_ignored(header: str | None) -> None:
+    assert parse_range(header, 10) is None
+
+
+def test_an_empty_file_has_no_range() -> None:
+    with pytest.raises(BadRangeAsked):
+        parse_range("bytes=0-0", 0)
+
+
+@given(name=st.text(min_size=1, max_size=80))
+def test_t_19_no_name_leaves_its_header(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return
+    header = disposition(name)
+    assert header.isascii()
+    assert header.isprintable()
+    quoted = header.split('filename="')[1].split('"; filename*=')[0]
+    assert '"' not in quoted
