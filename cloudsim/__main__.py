@@ -18,7 +18,8 @@ def main() -> int:
         with listening(settings) as sim:
             for signal_number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(signal_number, lambda *_: sim.stop())
-            sys.stdout.write(f"cloudsim listening on {sim.url}\n")
+            known_as = f", known as {sim.url}" if sim.url != sim.local_url else ""
+            sys.stdout.write(f"cloudsim listening on {sim.local_url}{known_as}\n")
             sys.stdout.flush()
             sim.serve()
     except (DataInUse, OSError) as error:

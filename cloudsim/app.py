@@ -165,7 +165,8 @@ class DataInUse(Exception):
 class Running:
     """A simulator that listens."""
 
-    url: str
+    url: str  # as clients see it
+    local_url: str  # as it is bound
     simulator: Simulator = field(repr=False)
     stop: Callable[[], None] = field(repr=False)
     serve: Callable[[], None] = field(repr=False)
@@ -182,11 +183,14 @@ def listening(settings: Settings, hooks: Sequence[Hook] = ()) -> Iterator[Runnin
             raise DataInUse("Another simulator uses this data folder.") from error
         listener = Listener(settings.host, settings.port)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        url = settings.public_url.rstrip("/") or f"http://{host}:{listener.port}"
+        local_url = f"http://{host}:{listener.port}"
+        url = settings.public_url.rstrip("/") or local_url
         services = open_services(settings, url)
         simulator = Simulator(services, hooks)
         try:
-            yield Running(url, simulator, listener.stop, lambda: listener.serve(simulator))
+            yield Running(
+                url, local_url, simulator, listener.stop, lambda: listener.serve(simulator)
+            )
         finally:
             listener.stop()
             listener.wait(2.0)

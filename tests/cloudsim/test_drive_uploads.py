@@ -5,6 +5,7 @@ import hashlib
 import json
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -310,6 +311,14 @@ def test_a_session_that_hid_its_size_is_refused_at_its_end(browser: Browser, dri
     session = drive.begin({"name": "a"}).location
     refused = browser.send("PUT", session, body=b"1234567890")
     assert refused.reason == "storageQuotaExceeded"
+
+
+def test_of_creates_at_once_with_one_id_one_wins(drive: Drive) -> None:
+    metadata = {"id": drive.new_id(), "name": "a"}
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: drive.upload(metadata, CONTENT), range(8)))
+    assert sorted(answer.status for answer in answers) == [200] + [409] * 7
+    assert drive.quota()["usage"] == str(len(CONTENT))
 
 
 def test_a_gzipped_body_is_kept_as_it_is(drive: Drive) -> None:
