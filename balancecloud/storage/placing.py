@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from balancecloud.clouds.provider import ObjectId, Provider
 from balancecloud.errors import (
     AccountFull,
+    DamagedInTransit,
     IntegrityError,
     LeaseLost,
     NeedsUser,
@@ -42,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 # A chunk is planned anew at most this often in one run; then the work waits and starts again.
 REPLANS = 4
+OF_THE_OBJECT = (ObjectDiffers, DamagedInTransit)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -56,7 +58,11 @@ class Target:
 
 
 class PutFailed(Exception):
-    """Some shards of a pack could not be stored; which accounts refused, and the gravest reason."""
+    """Some shards of a pack could not be stored: which accounts to leave out, the gravest reason.
+
+    Where other bytes lie under a name or id, or bytes were damaged on their way, the account is
+    well: a new pack has new names and ids.
+    """
 
     def __init__(self, accounts: Collection[uuid.UUID], reason: ProviderError) -> None:
         self.accounts = accounts
@@ -204,7 +210,8 @@ def _put_all(target: Target, attempt: Attempt) -> None:
         outcomes = list(pool.map(lambda parcel: _put(target, attempt, parcel), waiting))
     failures = {p.account: o for p, o in zip(waiting, outcomes, strict=True) if o is not None}
     if failures:
-        raise PutFailed(failures.keys(), max(failures.values(), key=_gravity))
+        unwell = [a for a, why in failures.items() if not isinstance(why, OF_THE_OBJECT)]
+        raise PutFailed(unwell, max(failures.values(), key=_gravity))
 
 
 def _put(target: Target, attempt: Attempt, parcel: Parcel) -> ProviderError | None:
