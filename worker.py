@@ -1,7 +1,6 @@
-"""A worker process: `python worker.py`, or `balancecloud worker`."""
+"""One RQ worker: `python worker.py`, as many as the machine bears."""
 
-import sys
+from balancecloud.cli.worker import run
 
-from balancecloud.cli.__main__ import main
-
-sys.exit(main(["worker"]))
+if __name__ == "__main__":
+    raise SystemExit(run())

@@ -24,6 +24,7 @@ from balancecloud.storage import outcome, work
 
 IN_HAND: Final = ("queued", "running", "retrying", "paused", "cancelling")
 UNFINISHED: Final = (*IN_HAND, "needs_you")
+STATES: Final = tuple(state.value for state in JobState)
 # The groups of the list of jobs; None: all of them.
 FILTERS: Final[Mapping[str, tuple[str, ...] | None]] = {
     "running": IN_HAND,
@@ -62,16 +63,26 @@ def list_jobs(
     return job_views.views(session, rows, live)
 
 
+def count_in(session: Session, user_id: uuid.UUID, states: Collection[str] | None) -> int:
+    """Return how many jobs of the person are in these states; None: in any."""
+    counts = _counts(session, user_id)
+    return sum(count for state, count in counts.items() if states is None or state in states)
+
+
 def count_jobs(session: Session, user_id: uuid.UUID) -> dict[str, int]:
     """Return how many jobs each filter of the list shows."""
+    counts = _counts(session, user_id)
+    return {
+        name: sum(count for state, count in counts.items() if states is None or state in states)
+        for name, states in FILTERS.items()
+    }
+
+
+def _counts(session: Session, user_id: uuid.UUID) -> dict[str, int]:
     counted = session.execute(
         select(Job.state, func.count()).where(Job.user_id == user_id).group_by(Job.state)
     )
-    by_state = {state.value: count for state, count in counted}
-    return {
-        name: sum(count for state, count in by_state.items() if states is None or state in states)
-        for name, states in FILTERS.items()
-    }
+    return {state.value: count for state, count in counted}
 
 
 def job_view(

@@ -1,0 +1,87 @@
+"""The pages of jobs: the list, one job live, cancel and retry."""
+
+import dataclasses
+import uuid
+
+from flask import Blueprint, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from balancecloud.errors import NotFound
+from balancecloud.library import jobs
+from balancecloud.library.jobs import FILTERS, Watch
+from balancecloud.library.views import JobDetail
+from balancecloud.web import context
+from balancecloud.web.api.respond import answer
+from balancecloud.web.conditional import unless_known
+from balancecloud.web.job_json import detail_json
+
+blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
+
+EVERY_SECONDS = 5
+
+
+@blueprint.get("")
+def index() -> ResponseReturnValue:
+    person = context.person()
+    chosen = request.args.get("filter", "all")
+    if chosen not in FILTERS:
+        raise NotFound
+    found = jobs.list_jobs(context.session(), context.progress(), person.id, FILTERS[chosen])
+    counts = jobs.count_jobs(context.session(), person.id)
+    return render_template("jobs/list.html", jobs=found, filter=chosen, counts=counts)
+
+
+@blueprint.get("/<uuid:job_id>")
+def show(job_id: uuid.UUID) -> ResponseReturnValue:
+    auto = EVERY_SECONDS if request.args.get("auto") == str(EVERY_SECONDS) else None
+    return render_template("jobs/job.html", detail=_detail(job_id), auto=auto)
+
+
+@blueprint.get("/<uuid:job_id>/body")
+@context.background
+def body(job_id: uuid.UUID) -> ResponseReturnValue:
+    detail = _detail(job_id)
+    facts = dataclasses.replace(detail, as_of=None)
+    return unless_known(
+        _run(detail), facts, lambda: render_template("jobs/_body.html", detail=detail)
+    )
+
+
+@blueprint.get("/<uuid:job_id>/state")
+@context.background
+def state(job_id: uuid.UUID) -> ResponseReturnValue:
+    detail = _detail(job_id)
+    facts = detail_json(detail)
+    return unless_known(_run(detail), facts, lambda: answer(facts))
+
+
+@blueprint.post("/<uuid:job_id>/cancel")
+def cancel(job_id: uuid.UUID) -> ResponseReturnValue:
+    for work_id in jobs.cancel(context.session(), context.person().id, job_id):
+        context.ring_after_commit(work_id)
+    return redirect(f"/jobs/{job_id}", 303)
+
+
+@blueprint.post("/<uuid:job_id>/retry")
+def retry(job_id: uuid.UUID) -> ResponseReturnValue:
+    for work_id in jobs.retry(context.session(), context.person().id, job_id):
+        context.ring_after_commit(work_id)
+    return redirect(f"/jobs/{job_id}", 303)
+
+
+def _detail(job_id: uuid.UUID) -> JobDetail:
+    person = context.person()
+    watch = Watch(context.config(), context.progress(), context.gateway().clock)
+    return jobs.get_job(context.session(), watch, person.id, job_id, _file())
+
+
+def _file() -> uuid.UUID | None:
+    """Return the version whose chunks are to be shown, if the address names one."""
+    try:
+        return uuid.UUID(request.args["file"]) if "file" in request.args else None
+    except ValueError as problem:
+        raise NotFound from problem
+
+
+def _run(detail: JobDetail) -> str:
+    return f"{detail.job.progress.run}.{detail.job.progress.seq}"
