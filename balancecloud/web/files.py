@@ -1,0 +1,149 @@
+"""The pages of files and folders: listing, searching, making, deleting; the form to upload with."""
+
+import uuid
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from balancecloud.errors import Invalid, NameTaken, NotFound
+from balancecloud.library import nodes, placements, removal, tree, usage
+from balancecloud.library.views import Crumb, FolderPage, NodeView, Placement
+from balancecloud.web import context, forms
+
+blueprint = Blueprint("files", __name__)
+
+
+@blueprint.get("/files", endpoint="root")
+@blueprint.get("/files/<uuid:folder_id>", endpoint="folder")
+def folder(folder_id: uuid.UUID | None = None) -> ResponseReturnValue:
+    session, person = context.session(), context.person()
+    sort = request.args.get("sort", "name")
+    page = nodes.list_folder(session, person.id, folder_id, sort, _page_number())
+    selected = _selected()
+    return render_template(
+        "files/folder.html",
+        page=page,
+        sort=sort,
+        selected=selected,
+        placement=_placement(selected),
+    )
+
+
+@blueprint.get("/search")
+def search() -> ResponseReturnValue:
+    person = context.person()
+    words = request.args.get("q", "").strip()
+    page = FolderPage(None, (), (), 0, 1, 100)
+    if words:
+        page = nodes.search(context.session(), person.id, words, _page_number())
+    return render_template("files/search.html", page=page, q=words)
+
+
+@blueprint.get("/files/<uuid:node_id>/details")
+def details(node_id: uuid.UUID) -> ResponseReturnValue:
+    node = nodes.get_node(context.session(), context.person().id, node_id)
+    return render_template(
+        "files/details.html", node=node, placement=_placement(node), crumbs=_way(node.parent_id)
+    )
+
+
+@blueprint.route("/files/new-folder", methods=["GET", "POST"])
+def new_folder() -> ResponseReturnValue:
+    person = context.person()
+    parent = _folder(_id(request.values.get("parent")))
+    if request.method == "GET":
+        return render_template("files/new_folder.html", parent=parent, values={}, errors={})
+    name = forms.line("name")
+    try:
+        made = nodes.make_folder(context.session(), person.id, name, parent.id if parent else None)
+    except (Invalid, NameTaken) as refused:
+        context.rollback()
+        values = {"parent": parent, "values": {"name": name}, "errors": _complaints(refused)}
+        return make_response(render_template("files/new_folder.html", **values), refused.status)
+    return redirect(f"/files/{made.id}", 303)
+
+
+@blueprint.get("/files/<uuid:node_id>/delete")
+def ask_to_delete(node_id: uuid.UUID) -> ResponseReturnValue:
+    session, person = context.session(), context.person()
+    node = nodes.get_node(session, person.id, node_id)
+    count = nodes.descendants(session, person.id, node_id) if node.is_folder else 0
+    return render_template("files/delete.html", node=node, count=count)
+
+
+@blueprint.post("/files/<uuid:node_id>/delete")
+def delete(node_id: uuid.UUID) -> ResponseReturnValue:
+    session, person = context.session(), context.person()
+    node = nodes.get_node(session, person.id, node_id)
+    deletion = removal.delete_for_good(session, person.id, node_id, "web")
+    if deletion.work_id:
+        context.ring_after_commit(deletion.work_id)
+    context.commit()
+    removal.empty_spool(context.gateway(), deletion)
+    if deletion.job_id:
+        return redirect(f"/jobs/{deletion.job_id}", 303)
+    flash(f"“{node.name}” is deleted.", "success")
+    return redirect(f"/files/{node.parent_id}" if node.parent_id else "/files", 303)
+
+
+@blueprint.get("/files/upload", endpoint="upload_to_root")
+@blueprint.get("/files/<uuid:folder_id>/upload", endpoint="upload_to_folder")
+def upload(folder_id: uuid.UUID | None = None) -> ResponseReturnValue:
+    config, person = context.config(), context.person()
+    use = usage.usage(context.session(), config, person.id)
+    total = use.total_bytes
+    return render_template(
+        "files/upload.html",
+        folder=_folder(folder_id),
+        crumbs=_way(folder_id),
+        limit_bytes=config.largest_file_bytes,
+        free_bytes=None if total is None else max(0, total - use.used_bytes - use.reserved_bytes),
+        has_accounts=bool(use.accounts),
+    )
+
+
+# --- what the address names -------------------------------------------------------------------
+
+
+def _page_number() -> int:
+    return request.args.get("page", 1, type=int)
+
+
+def _id(text: str | None) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text) if text else None
+    except ValueError as problem:
+        raise NotFound from problem
+
+
+def _selected() -> NodeView | None:
+    node_id = _id(request.args.get("sel"))
+    if node_id is None:
+        return None
+    return nodes.get_node(context.session(), context.person().id, node_id)
+
+
+def _folder(folder_id: uuid.UUID | None) -> NodeView | None:
+    """Return the folder of that id, None for the root; NotFound for a file."""
+    if folder_id is None:
+        return None
+    node = nodes.get_node(context.session(), context.person().id, folder_id)
+    if not node.is_folder:
+        raise NotFound
+    return node
+
+
+def _placement(node: NodeView | None) -> Placement | None:
+    if node is None or node.is_folder:
+        return None
+    return placements.placement(context.session(), context.config(), node.user_id, node.id)
+
+
+def _way(folder_id: uuid.UUID | None) -> tuple[Crumb, ...]:
+    """Return the way to a folder of the person's; empty for the root."""
+    found = _folder(folder_id)
+    return tree.crumbs(context.session(), found.id) if found else ()
+
+
+def _complaints(refused: Invalid | NameTaken) -> dict[str, list[str]]:
+    return refused.fields if isinstance(refused, Invalid) else {"name": [refused.sentence]}
