@@ -4,7 +4,7 @@ from typing import Any
 
 from cloudsim.google.fields import apply_mask, read_mask
 from cloudsim.google.making import changed, check_new, make_file
-from cloudsim.google.refusals import invalid, no_scope, refusal
+from cloudsim.google.refusals import invalid, no_scope, not_found, refusal
 from cloudsim.google.resource import (
     ALL_OF_DRIVE,
     file_mask,
@@ -118,7 +118,10 @@ def _download(call: Call, file: Object) -> Response:
         size = ("Content-Range", f"bytes */{file.size}")
         raise type(refused)(refused.response.with_headers(size)) from error
     headers: tuple[tuple[str, str], ...] = (("Content-Type", file.mime), ("Accept-Ranges", "bytes"))
-    opened = call.services.blobs.open(file.blob)
+    try:
+        opened = call.services.blobs.open(file.blob)
+    except FileNotFoundError as error:  # deleted since its row was read
+        raise not_found(file.id) from error
     if span is None:
         return Response(200, b"", headers, FileSlice(opened, 0, file.size))
     where = f"bytes {span.start}-{span.start + span.length - 1}/{file.size}"

@@ -132,8 +132,12 @@ def ticket_holder(services: Services, request: Request, _query: Params) -> Calle
     item = services.objects.find(item_id)
     account = services.accounts.by_id(item.account) if item and not item.trashed else None
     if item is None or account is None:
-        raise content_refusal(404, "itemNotFound", "The resource could not be found.")
+        raise _missing()
     return Caller(account, item.maker, frozenset())
+
+
+def _missing() -> Exception:
+    return content_refusal(404, "itemNotFound", "The resource could not be found.")
 
 
 def refuse_authorization(services: Services, request: Request) -> None:
@@ -147,7 +151,7 @@ def serve_download(call: Call) -> Response:
     item_id = opened_download(call.services, call.request.path.rpartition("/")[2])
     item = call.services.objects.find(item_id) if item_id else None
     if item is None or item.blob is None:
-        raise content_refusal(404, "itemNotFound", "The resource could not be found.")
+        raise _missing()
     try:
         span = wanted_span(call.request.header("range"), item.size)
     except NotSatisfiable as error:
@@ -159,7 +163,10 @@ def serve_download(call: Call) -> Response:
         ("Accept-Ranges", "bytes"),
         ("ETag", etag(item)),
     )
-    opened = call.services.blobs.open(item.blob)
+    try:
+        opened = call.services.blobs.open(item.blob)
+    except FileNotFoundError as error:  # removed since its row was read
+        raise _missing() from error
     if span is None:
         return Response(200, b"", headers, FileSlice(opened, 0, item.size))
     where = f"bytes {span.start}-{span.start + span.length - 1}/{item.size}"
