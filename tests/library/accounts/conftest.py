@@ -1,19 +1,16 @@
 """A gateway on the real database, with the simulator as its clouds."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
-from balancecloud.config import Config, OAuthClientConfig, Secret
+from balancecloud.config import Config
 from balancecloud.library.gateway import Gateway
 from balancecloud.library.linking import Linker
 from cloudsim.app import Running, Settings, running
-from tests.library.accounts.world import Sim, gateway_of, new_person
-
-CLIENT = OAuthClientConfig("balancecloud-demo", Secret(b"simulated-not-secret"))
+from tests.library.accounts.world import Sim, gateway_of, new_person, with_clouds
 
 
 @pytest.fixture(scope="session")
@@ -26,15 +23,7 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def clouds_config(config: Config, simulator: Running, tmp_path: Path) -> Config:
     """Settings with both providers at the simulator, and one folder allowed."""
-    root = tmp_path / "folders"
-    root.mkdir()
-    return replace(
-        config,
-        simulator_url=simulator.url,
-        google=CLIENT,
-        microsoft=CLIENT,
-        folder_roots=(root,),
-    )
+    return with_clouds(config, simulator.url, tmp_path)
 
 
 @pytest.fixture

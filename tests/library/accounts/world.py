@@ -3,7 +3,8 @@
 import hashlib
 import secrets
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,7 +13,7 @@ from sqlalchemy import func
 from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.clock import SYSTEM_CLOCK, Clock
-from balancecloud.config import Config
+from balancecloud.config import Config, OAuthClientConfig, Secret
 from balancecloud.crypto.keys import MasterKeys
 from balancecloud.library.account_tokens import TokenVault
 from balancecloud.library.gateway import Gateway
@@ -25,7 +26,21 @@ from balancecloud.models.people import User
 from balancecloud.models.states import NodeKind, ShardState, VersionState
 from balancecloud.storage.spool import LocalSpool
 
+CLIENT = OAuthClientConfig("balancecloud-demo", Secret(b"simulated-not-secret"))
 SIM_NAMES = {"google_drive": "google", "onedrive": "microsoft"}
+
+
+def with_clouds(config: Config, simulator_url: str, folder: Path) -> Config:
+    """Return the settings with both providers at the simulator, and one folder allowed."""
+    root = folder / "folders"
+    root.mkdir()
+    return replace(
+        config,
+        simulator_url=simulator_url,
+        google=CLIENT,
+        microsoft=CLIENT,
+        folder_roots=(root,),
+    )
 
 
 def gateway_of(
