@@ -266,6 +266,22 @@ def test_a_content_range_that_does_not_fit_is_400(
     assert drive.names("") == []
 
 
+def test_a_part_may_start_again_before_what_was_kept(browser: Browser, drive: Drive) -> None:
+    total = len(CONTENT)
+    session = drive.begin({"name": "a"}, total, "&fields=sha256Checksum").location
+    put_range(browser, session, b"?" * MIDDLE, f"bytes 0-{MIDDLE - 1}/{total}")
+    again = put_range(browser, session, CONTENT, f"bytes 0-{total - 1}/{total}")
+    assert again.json == {"sha256Checksum": hashlib.sha256(CONTENT).hexdigest()}
+
+
+def test_a_part_behind_what_was_kept_is_400_and_the_session_lives_on(
+    browser: Browser, drive: Drive
+) -> None:
+    session = drive.begin({"name": "a"}, 10, "&fields=size").location
+    assert put_range(browser, session, b"12345", "bytes 5-9/10").status == 400
+    assert browser.send("PUT", session, body=b"1234567890").json == {"size": "10"}
+
+
 def test_a_cancelled_session_is_gone(browser: Browser, drive: Drive) -> None:
     session = drive.begin({"name": "a"}, 10).location
     assert browser.send("DELETE", session).status == 499
