@@ -19,3 +19,6 @@ class Bench:
     doorbell: Doorbell
     progress: ProgressStore
     stopping: threading.Event
+    # How long a step may go on after that, before its work is given back under it: a late step
+    # changes nothing then, for its fence is old.
+    patience_seconds: float = 6.0

@@ -22,9 +22,6 @@ from balancecloud.storage.work import Claim, Heartbeat, Lease
 
 # A worker starts afresh after this long, so that nothing it holds grows old.
 LONGEST_LOOK_SECONDS: Final = 600.0
-# How long a step may go on after the process was asked to end, before its work is given back
-# under it: a late step changes nothing then, for its fence is old.
-PATIENCE_SECONDS: Final = 6.0
 
 Duty = Callable[[Bench, Claim, Stop], None]
 DUTIES: Final[Mapping[WorkKind, Duty]] = {WorkKind.STORE: store, WorkKind.DELETE: delete}
@@ -86,9 +83,9 @@ def _settle(bench: Bench, claim: Claim, error: Exception) -> None:
     _log(claim, error)
     try:
         settle(bench.tools, claim, error)
-    except SQLAlchemyError as problem:
+    except Exception as problem:  # noqa: BLE001 - other work goes on, whatever is wrong with this
         # Nothing is recorded, so the lease runs out and the work is tried again.
-        logger.warning("The end of work %s is not recorded: %s.", claim.id, type(problem).__name__)
+        _log(claim, problem)
 
 
 def _log(claim: Claim, error: Exception) -> None:
@@ -118,7 +115,7 @@ def _giving_back(bench: Bench, claim: Claim) -> Iterator[None]:
 
     def watch() -> None:
         while not ended.wait(0.5):
-            if bench.stopping.is_set() and not ended.wait(PATIENCE_SECONDS):
+            if bench.stopping.is_set() and not ended.wait(bench.patience_seconds):
                 give_back(bench, claim)
                 return
 
