@@ -83,7 +83,8 @@ def body_of(request: Request, idle_seconds: float, monotonic: Callable[[], float
     """Return a request's body with its read deadline; LengthRequired without a length."""
     if request.content_length is None:
         raise LengthRequired
-    request.max_content_length = None  # this route sets its own limit
+    # The general limit of a body is for the other routes; here the declared length is the limit.
+    request.max_content_length = request.content_length
     connection = request.environ.get("gunicorn.socket")
     if connection is not None:
         connection.settimeout(idle_seconds)
