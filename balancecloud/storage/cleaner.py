@@ -1,7 +1,7 @@
 """Removing what a clean-up job was given: objects first, rows after, repeated without harm."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -51,15 +51,13 @@ def delete_job(
 def _remove_all(
     tools: Tools, claim: Claim, report: Callable[[int, int], None], stop: Callable[[], None]
 ) -> None:
-    tried: set[tuple[uuid.UUID, int]] = set()
-    problem: ProviderError | None = None
-    while batch := _next_batch(tools, claim, tried):
+    refused: dict[tuple[uuid.UUID, int], ProviderError] = {}
+    while batch := _next_batch(tools, claim, refused):
         stop()
-        tried |= {(doomed.pack_id, doomed.index) for doomed in batch}
-        problem = _remove_batch(tools, claim, batch) or problem
+        refused |= _remove_batch(tools, claim, batch)
         report(*_figures(tools, claim))
-    if problem is not None:
-        raise problem
+    if refused:
+        raise next(reversed(refused.values()))
 
 
 def _begin(tools: Tools, claim: Claim) -> None:
@@ -71,16 +69,18 @@ def _begin(tools: Tools, claim: Claim) -> None:
         job.retry_at = job.error_code = None
 
 
-def _next_batch(tools: Tools, claim: Claim, tried: set[tuple[uuid.UUID, int]]) -> list[Doomed]:
+def _next_batch(
+    tools: Tools, claim: Claim, refused: Collection[tuple[uuid.UUID, int]]
+) -> list[Doomed]:
     with tools.sessions() as session:
         rows = session.scalars(
             select(ShardRow)
             .join(Pack, Pack.id == ShardRow.pack_id)
             .where(Pack.cleanup_job_id == claim.key)
             .order_by(ShardRow.pack_id, ShardRow.index)
-            .limit(BATCH + len(tried))
+            .limit(BATCH + len(refused))
         )
-        doomed = [_doomed(row) for row in rows if (row.pack_id, row.index) not in tried]
+        doomed = [_doomed(row) for row in rows if (row.pack_id, row.index) not in refused]
     return doomed[:BATCH]
 
 
@@ -90,22 +90,34 @@ def _doomed(row: ShardRow) -> Doomed:
     return Doomed(row.pack_id, row.index, row.account_id, name, object_id, row.length)
 
 
-def _remove_batch(tools: Tools, claim: Claim, batch: Sequence[Doomed]) -> ProviderError | None:
-    """Remove shards in parallel, record those that went, return the last refusal."""
+def _remove_batch(
+    tools: Tools, claim: Claim, batch: Sequence[Doomed]
+) -> dict[tuple[uuid.UUID, int], ProviderError]:
+    """Remove shards in parallel, record those that went, return the refusals."""
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="delete") as pool:
         outcomes = list(pool.map(lambda doomed: _remove(tools, doomed), batch))
     with tools.sessions.begin() as session:
         hold(session, claim)
-        refusal = None
-        by_account = sorted(zip(batch, outcomes, strict=True), key=lambda one: one[0].account_id)
-        for doomed, outcome in by_account:
+        _lock_accounts(session, {doomed.account_id for doomed in batch})
+        refused = {}
+        for doomed, outcome in zip(batch, outcomes, strict=True):
             if outcome is None:
                 _forget(session, claim, doomed)
             else:
                 health.note_failure(session, doomed.account_id, outcome)
-                refusal = outcome
+                refused[doomed.pack_id, doomed.index] = outcome
         _forget_empty_packs(session, claim)
-    return refusal
+    return refused
+
+
+def _lock_accounts(session: Session, account_ids: Collection[uuid.UUID]) -> None:
+    """Lock accounts by id, and before their shards, as everybody does."""
+    session.scalars(
+        select(CloudAccount.id)
+        .where(CloudAccount.id.in_(account_ids))
+        .order_by(CloudAccount.id)
+        .with_for_update(key_share=True)
+    ).all()
 
 
 def _remove(tools: Tools, doomed: Doomed) -> ProviderError | None:

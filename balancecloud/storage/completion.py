@@ -1,15 +1,23 @@
 """The ends of storing a version: stored, failed, or cancelled, each in one transaction."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from balancecloud.models.jobs import Job, JobEvent
+from balancecloud.errors import LeaseLost
+from balancecloud.models.jobs import Job, JobEvent, Work
 from balancecloud.models.library import Node, Upload, Version
 from balancecloud.models.people import User
-from balancecloud.models.states import JobKind, JobState, UploadState, VersionState
+from balancecloud.models.states import (
+    JobKind,
+    JobState,
+    UploadState,
+    VersionState,
+    WorkKind,
+    WorkState,
+)
 from balancecloud.storage import cleanup
 from balancecloud.storage.hold import hold
 from balancecloud.storage.tools import Tools
@@ -33,11 +41,14 @@ COUNTED = (
 def commit_stored(tools: Tools, claim: Claim, version_id: uuid.UUID) -> None:
     """Show the version, move its bytes from reserved to used, count it in its job, end the work.
 
-    All in one transaction, so that each of it happens once, whatever is repeated.
+    All in one transaction, so that each of it happens once, whatever is repeated. LeaseLost when
+    the version was taken back meanwhile.
     """
     with tools.sessions.begin() as session:
         hold(session, claim)
         version = session.get_one(Version, version_id, with_for_update=True)
+        if version.state is not VersionState.STORING:
+            raise LeaseLost
         version.state = VersionState.STORED
         version.stored_bytes = version.sealed_bytes = version.received_bytes = version.size
         version.stored_at = session.scalar(func.now().select())
@@ -64,13 +75,23 @@ def withdraw(session: Session, version: Version, state: VersionState) -> uuid.UU
     if version.state not in UNFINISHED and version.state is not VersionState.FAILED:
         return None
     version.state = state
-    upload_id = _settle_quota(session, version, used=0)
-    packs = cleanup.drop_chunks(session, [version.id])
-    if packs:
-        cleanup.clean_packs(session, version.user_id, packs)
+    _end_work(session, version)
     session.flush()
     _drop_empty_node(session, version)
+    packs = cleanup.drop_chunks(session, [version.id])
+    upload_id = _settle_quota(session, version, used=0)
+    if packs:
+        cleanup.clean_packs(session, version.user_id, packs)
     return upload_id
+
+
+def _end_work(session: Session, version: Version) -> None:
+    """End the version's work, whoever holds it: a late step then finds its lease lost."""
+    session.execute(
+        update(Work)
+        .where(Work.kind == WorkKind.STORE, Work.key == version.id)
+        .values(state=WorkState.DONE, owner=None, lease_until=None)
+    )
 
 
 def count_file(session: Session, job_id: uuid.UUID, *, stored: bool) -> None:
@@ -84,21 +105,30 @@ def count_file(session: Session, job_id: uuid.UUID, *, stored: bool) -> None:
 
 
 def close_if_over(session: Session, job: Job) -> None:
-    """End a store job once none of its versions is on its way."""
-    if job.kind is not JobKind.STORE or job.state is JobState.CANCELLING:
+    """End a store job once none of its versions is on its way.
+
+    One that is being cancelled ends as well: nobody is left to obey.
+    """
+    if job.kind is not JobKind.STORE:
         return
     session.flush()
     on_its_way = select(Version.id).where(Version.job_id == job.id, Version.state.in_(UNFINISHED))
     if session.scalar(on_its_way.limit(1)) is not None:
         return
-    job.state = JobState.DONE if job.files_stored or not job.files_failed else JobState.FAILED
+    job.state = _end_of(job)
     job.finished_at = session.scalar(func.now().select())
     job.retry_at = None
     if job.state is JobState.DONE and not job.files_failed:
         job.error_code = None
-    code = "job.done" if job.state is JobState.DONE else "job.failed"
+    code = f"job.{job.state.value}"
     values = {"stored": job.files_stored, "failed": job.files_failed}
     session.add(JobEvent(job_id=job.id, code=code, args=values))
+
+
+def _end_of(job: Job) -> JobState:
+    if job.state is JobState.CANCELLING and job.files_stored < job.files_total:
+        return JobState.CANCELLED
+    return JobState.DONE if job.files_stored or not job.files_failed else JobState.FAILED
 
 
 def _show(session: Session, version: Version) -> None:
@@ -133,6 +163,7 @@ def _settle_quota(session: Session, version: Version, used: int) -> uuid.UUID | 
 
 
 def _drop_empty_node(session: Session, version: Version) -> None:
+    lock_nodes(session, [version.file_id])
     living = select(Version.id).where(
         Version.file_id == version.file_id,
         Version.state.not_in((VersionState.CANCELLED, VersionState.FAILED)),
@@ -142,10 +173,22 @@ def _drop_empty_node(session: Session, version: Version) -> None:
 
 
 def unfinished_versions(session: Session, job_id: uuid.UUID) -> Sequence[Version]:
-    """Return and lock a job's versions that are still on their way."""
-    return session.scalars(
+    """Return and lock a job's versions that are still on their way, and their nodes."""
+    versions = session.scalars(
         select(Version)
         .where(Version.job_id == job_id, Version.state.in_(UNFINISHED))
         .order_by(Version.id)
         .with_for_update()
+    ).all()
+    lock_nodes(session, [version.file_id for version in versions])
+    return versions
+
+
+def lock_nodes(session: Session, file_ids: Collection[uuid.UUID]) -> None:
+    """Lock the nodes of files, after versions and before people.
+
+    Whoever adds a version to one of them meanwhile is waited for, and is seen afterwards.
+    """
+    session.scalars(
+        select(Node.id).where(Node.file_id.in_(file_ids)).order_by(Node.id).with_for_update()
     ).all()

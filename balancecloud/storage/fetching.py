@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from balancecloud.clouds.provider import ObjectId
@@ -15,7 +15,14 @@ from balancecloud.crypto import chunks, packs, shards
 from balancecloud.crypto.chunks import Span
 from balancecloud.crypto.places import Place
 from balancecloud.crypto.shards import Layout
-from balancecloud.errors import IntegrityError, ObjectMissing, ProviderError, Unavailable
+from balancecloud.errors import (
+    BadRange,
+    BalanceCloudError,
+    IntegrityError,
+    ObjectMissing,
+    ProviderError,
+    Unavailable,
+)
 from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.states import AccountState, ShardState
 from balancecloud.storage import erasure, health
@@ -26,11 +33,15 @@ from balancecloud.storage.tools import Tools
 logger = logging.getLogger(__name__)
 
 READABLE = (ShardState.STORED, ShardState.VERIFIED)
+MARKED = (ShardState.MISSING, ShardState.DAMAGED)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredShard:
-    """Where one shard lies. `is_at_hand` is False when its account is known not to answer."""
+    """Where one shard lies. `is_at_hand` is False when it is known to be away, missing or damaged.
+
+    It is asked for then as a last resort: every shard proves itself, so what came back is used.
+    """
 
     index: int
     account_id: uuid.UUID
@@ -61,14 +72,19 @@ def load_pack(session: Session, pack_id: uuid.UUID) -> StoredPack:
         .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
         .where(
             ShardRow.pack_id == pack_id,
-            ShardRow.state.in_(READABLE),
+            ShardRow.state.in_((*READABLE, *MARKED)),
             CloudAccount.state != AccountState.UNLINKED,
         )
         .order_by(ShardRow.index)
     ).all()
     away = (AccountState.SIGN_IN_AGAIN, AccountState.SILENT)
     found = tuple(
-        StoredShard(row.index, row.account_id, ObjectId(row.object_id), state not in away)
+        StoredShard(
+            row.index,
+            row.account_id,
+            ObjectId(row.object_id),
+            row.state in READABLE and state not in away,
+        )
         for row, state in rows
         if row.object_id
     )
@@ -120,7 +136,7 @@ def _fetch_column(tools: Tools, pack: StoredPack, column: PieceSpan) -> bytes:
 def _gather(
     tools: Tools, pack: StoredPack, candidates: Sequence[StoredShard], column: PieceSpan
 ) -> dict[int, bytes]:
-    """Fetch the same column of k shards, those at hand first; Unavailable when too few answer."""
+    """Fetch the same column of k shards, those at hand first; an error when too few are given."""
     k = pack.layout.k
     waiting = sorted(candidates, key=lambda shard: (not shard.is_at_hand, shard.index))
     pieces: dict[int, bytes] = {}
@@ -134,8 +150,24 @@ def _gather(
                 if answer is not None
             }
     if len(pieces) < k:
-        raise Unavailable
+        raise _too_few(tools, pack)
     return pieces
+
+
+def _too_few(tools: Tools, pack: StoredPack) -> BalanceCloudError:
+    """Say why k shards are not to be had: damaged beyond mending, or away for now."""
+    with tools.sessions() as session:
+        lost = session.scalars(
+            select(func.count())
+            .select_from(ShardRow)
+            .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
+            .where(
+                ShardRow.pack_id == pack.pack_id,
+                ShardRow.state.in_(MARKED),
+                CloudAccount.state != AccountState.UNLINKED,
+            )
+        ).one()
+    return IntegrityError("shards") if lost > pack.layout.m else Unavailable()
 
 
 def _get(tools: Tools, pack: StoredPack, shard: StoredShard, column: PieceSpan) -> bytes | None:
@@ -148,17 +180,23 @@ def _get_range(
     tools: Tools, pack: StoredPack, shard: StoredShard, start: int, length: int
 ) -> bytes | None:
     try:
-        provider = tools.open_provider(shard.account_id)
-        return provider.get(shard.object_id, start, length)
+        found = tools.open_provider(shard.account_id).get(shard.object_id, start, length)
     except ProviderError as refusal:
         _note(tools, pack, shard, refusal)
         return None
+    if len(found) != length:
+        _note(tools, pack, shard, BadRange())
+        return None
+    return found
 
 
 def _note(tools: Tools, pack: StoredPack, shard: StoredShard, refusal: ProviderError) -> None:
     with tools.sessions.begin() as session:
         if isinstance(refusal, ObjectMissing):
             _mark(session, pack, [shard.index], ShardState.MISSING)
+        elif isinstance(refusal, BadRange):
+            # What lies there is shorter than what was stored.
+            _mark(session, pack, [shard.index], ShardState.DAMAGED)
         else:
             health.note_failure(session, shard.account_id, refusal)
 
@@ -182,7 +220,7 @@ def _open_from_whole(
     good = _good_pieces(tools, pack, keys)
     k, m = pack.layout.k, pack.layout.m
     if len(good) < k:
-        raise Unavailable
+        raise _too_few(tools, pack)
     problem = IntegrityError("shards")
     for chosen in itertools.combinations(sorted(good), k):
         try:
@@ -208,7 +246,20 @@ def _good_pieces(tools: Tools, pack: StoredPack, keys: VersionKeys) -> Mapping[i
         except IntegrityError as problem:
             logger.warning("Shard %s of %s failed: %s.", shard.index, pack.pack_id, problem.cause)
             damaged.append(shard.index)
-    if damaged:
-        with tools.sessions.begin() as session:
-            _mark(session, pack, damaged, ShardState.DAMAGED)
+    with tools.sessions.begin() as session:
+        _mark(session, pack, damaged, ShardState.DAMAGED)
+        _unmark(session, pack, good)
     return good
+
+
+def _unmark(session: Session, pack: StoredPack, indexes: Iterable[int]) -> None:
+    """Trust shards again that were missing or damaged and now proved themselves."""
+    session.execute(
+        update(ShardRow)
+        .where(
+            ShardRow.pack_id == pack.pack_id,
+            ShardRow.index.in_(list(indexes)),
+            ShardRow.state.in_(MARKED),
+        )
+        .values(state=ShardState.VERIFIED, verified_at=func.now())
+    )

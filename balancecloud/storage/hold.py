@@ -1,6 +1,6 @@
 """Holding a claim while its rows are changed, always in one order, so that nobody waits in a ring.
 
-The order of locks is: the job, its work, then versions, users, accounts (by id).
+The order of locks is: the job, its work, then versions, nodes, users, accounts (by id), shards.
 """
 
 from sqlalchemy import select

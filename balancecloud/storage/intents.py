@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from balancecloud.clouds.provider import ObjectId
+from balancecloud.errors import LeaseLost
 from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.jobs import Job
 from balancecloud.models.library import Version
@@ -168,9 +169,11 @@ def note_retry(session: Session, claim: Claim, pack_id: uuid.UUID, index: int) -
 def mark_stored(session: Session, claim: Claim, version_id: uuid.UUID, parcel: Sent) -> None:
     """Record that a shard is at its account, its hash compared; repeated, it counts once.
 
-    With a pack's last shard its chunk counts as stored.
+    With a pack's last shard its chunk counts as stored. LeaseLost when the shard is not wanted any
+    more: what took its pack away took the claim away too.
     """
     hold(session, claim)
+    _lock_account(session, parcel)
     account_id = session.scalar(
         update(ShardRow)
         .where(
@@ -182,6 +185,8 @@ def mark_stored(session: Session, claim: Claim, version_id: uuid.UUID, parcel: S
         .returning(ShardRow.account_id)
     )
     if account_id is None:
+        if not is_wanted(session, parcel.pack_id, parcel.index):
+            raise LeaseLost
         return
     session.execute(
         update(CloudAccount)
@@ -198,6 +203,16 @@ def mark_stored(session: Session, claim: Claim, version_id: uuid.UUID, parcel: S
             .where(Version.id == version_id)
             .values(stored_bytes=Version.stored_bytes + parcel.chunk_bytes)
         )
+
+
+def _lock_account(session: Session, parcel: Sent) -> None:
+    """Lock the account before its shards, as unlinking does."""
+    of_shard = select(ShardRow.account_id).where(
+        ShardRow.pack_id == parcel.pack_id, ShardRow.index == parcel.index
+    )
+    session.scalar(
+        select(CloudAccount.id).where(CloudAccount.id.in_(of_shard)).with_for_update(key_share=True)
+    )
 
 
 def is_wanted(session: Session, pack_id: uuid.UUID, index: int) -> bool:

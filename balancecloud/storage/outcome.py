@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import (
@@ -18,9 +18,8 @@ from balancecloud.errors import (
     LeaseLost,
     NeedsUser,
     Temporary,
-    Unavailable,
 )
-from balancecloud.models.jobs import Job, JobEvent
+from balancecloud.models.jobs import Job, JobEvent, Work
 from balancecloud.models.library import Version
 from balancecloud.models.states import JobState, VersionState, WorkKind
 from balancecloud.storage import completion
@@ -33,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 300.0
+# After so many tries the waiting time has grown to the longest.
+PATIENT_TRIES = 9
 # Waiting for a person or an account: looked at again now and then, and at once when one is linked.
 WAIT_SECONDS = 300.0
 
@@ -51,11 +52,13 @@ def judge(error: Exception, attempt: int, attempts: int) -> Verdict:
     """Decide: pure, so that every kind of error is seen in one place."""
     if isinstance(error, NoPlace | NeedsUser):
         return Verdict(JobState.NEEDS_YOU, VersionState.WAITING, WAIT_SECONDS, is_a_try=False)
-    if isinstance(error, IntegrityError) or attempt >= attempts:
+    passes = isinstance(error, Temporary)
+    if isinstance(error, IntegrityError) or (attempt >= attempts and not passes):
         return Verdict(JobState.FAILED, VersionState.FAILED, None, is_a_try=True)
     told = error.retry_after if isinstance(error, Temporary) else None
     seconds = min(LONGEST_RETRY_SECONDS, told or FIRST_RETRY_SECONDS * 2 ** min(attempt - 1, 10))
-    is_a_try = not isinstance(error, Temporary | Unavailable)
+    # What passes by itself is asked ever more rarely, but never uses up the tries.
+    is_a_try = not passes or attempt < min(PATIENT_TRIES, attempts)
     return Verdict(JobState.RETRYING, VersionState.QUEUED, seconds, is_a_try)
 
 
@@ -77,7 +80,7 @@ def _record(
     session: Session, tools: Tools, claim: Claim, error: Exception
 ) -> tuple[uuid.UUID, ...]:
     """Write the outcome down; return the uploads whose spool is to be emptied."""
-    if isinstance(error, Cancelled):
+    if isinstance(error, Cancelled) or _is_cancelling(session, claim):
         finish(session, claim)
         return tuple(cancel_job(session, claim.job_id)) if claim.job_id else ()
     verdict = judge(error, claim.attempt, tools.config.attempts)
@@ -92,6 +95,12 @@ def _record(
         _show_in_version(session, claim, verdict, code)
     _show_in_job(session, claim, verdict, code)
     return ()
+
+
+def _is_cancelling(session: Session, claim: Claim) -> bool:
+    """Return whether a person cancelled the job while this was on its way to fail."""
+    state = session.scalar(select(Job.state).where(Job.id == claim.job_id))
+    return claim.kind is WorkKind.STORE and state is JobState.CANCELLING
 
 
 def _show_in_version(session: Session, claim: Claim, verdict: Verdict, code: str) -> None:
@@ -117,7 +126,7 @@ def _show_in_job(session: Session, claim: Claim, verdict: Verdict, code: str) ->
             job.error_code = code
     else:
         job.state, job.error_code = verdict.job_state, code
-        job.retry_at = session.scalar((func.now() + timedelta(seconds=verdict.seconds)).select())
+        job.retry_at = session.scalar(select(func.now() + timedelta(seconds=verdict.seconds)))
     values = {"reason": code, "seconds": verdict.seconds, "attempt": claim.attempt}
     level = "error" if verdict.seconds is None else "warn"
     event = "work.failed" if verdict.seconds is None else "work.postponed"
@@ -129,6 +138,9 @@ def cancel_job(session: Session, job_id: uuid.UUID) -> list[uuid.UUID]:
 
     Returns the uploads whose spool is to be emptied once this is committed.
     """
+    session.scalars(
+        select(Work.id).where(Work.job_id == job_id).order_by(Work.id).with_for_update()
+    ).all()
     gone = []
     for version in completion.unfinished_versions(session, job_id):
         upload_id = completion.withdraw(session, version, VersionState.CANCELLED)

@@ -130,10 +130,10 @@ class LocalPart:
             raise NoSpoolSpace from problem
 
     def sync(self) -> None:
-        """Return once the bytes and the folder's entry survive a crash."""
+        """Return once the bytes and the entries of all folders above survive a crash."""
         try:
             os.fdatasync(self._descriptor)
-            for folder in (self._folder, self._folder.parent):
+            for folder in (self._folder, *self._folder.parents[:2]):
                 _sync_folder(folder)
         except OSError as problem:
             # A failed sync may have dropped pages for good: the upload fails, it is never retried.
