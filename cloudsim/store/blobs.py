@@ -53,8 +53,6 @@ class Blobs:
         self._arriving = folder / "arriving"
         for place in (self._kept, self._arriving):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for number in range(256):
-            (self._kept / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
 
     def receive(self, source: Source, provider: str, at_most: int) -> Content:
         """Keep a whole body; one that is cut or longer than at_most leaves nothing."""
@@ -139,7 +137,12 @@ class Blobs:
                 path.unlink()
 
     def _settle(self, beside: Path, blob: str) -> None:
-        beside.rename(self._path(blob))
+        path = self._path(blob)
+        try:
+            beside.rename(path)
+        except FileNotFoundError:  # the first content of its folder
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            beside.rename(path)
 
     def _path(self, blob: str) -> Path:
         return self._kept / blob[:2] / blob

@@ -97,7 +97,7 @@ class Database:
             "cache_size=-32768",
         ):
             self._connection.execute(f"PRAGMA {setting}")
-        self._connection.executescript(_SCHEMA)
+        self._connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
         self.secret = self._kept_secret()
 
     @contextmanager
