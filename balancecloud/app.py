@@ -22,19 +22,26 @@ from balancecloud.live.progress import ProgressStore
 from balancecloud.storage.spool import LocalSpool
 from balancecloud.web import (
     auth,
+    clouds,
     context,
     downloads,
     errors,
+    files,
     filters,
+    jobs,
+    logs,
     page_values,
     security,
     settings,
     static_files,
+    storage,
     uploads,
 )
 from balancecloud.web.api import auth as api_auth
+from balancecloud.web.api import cloud_accounts as api_cloud_accounts
 from balancecloud.web.api import files as api_files
 from balancecloud.web.api import health as api_health
+from balancecloud.web.api import jobs as api_jobs
 from balancecloud.web.context import Parts
 from balancecloud.web.json_values import ApiJson
 from balancecloud.web.limits import Limits
@@ -43,12 +50,18 @@ from balancecloud.web.proxies import TrustedProxies
 ROOT: Final = Path(__file__).resolve().parents[1]
 BLUEPRINTS: Final = (
     auth.blueprint,
+    files.blueprint,
     uploads.blueprint,
     downloads.blueprint,
     settings.blueprint,
+    clouds.blueprint,
+    jobs.blueprint,
+    storage.blueprint,
     api_auth.blueprint,
+    api_cloud_accounts.blueprint,
     api_files.blueprint,
     api_health.blueprint,
+    api_jobs.blueprint,
 )
 
 
@@ -72,6 +85,7 @@ def create_app(config: Config, clock: Clock = SYSTEM_CLOCK) -> Flask:
     security.register(app)
     static_files.register(app)
     page_values.register(app)
+    logs.register(app)
     filters.register(app, clock)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import json
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -19,9 +20,11 @@ class ApiJson(DefaultJSONProvider):
     ensure_ascii = False
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        """Return what a body says; ValueError when it is malformed or nested too deep."""
+        """Return what a body says; ValueError when it is no text, malformed or nested too deep."""
         try:
             value = super().loads(s, **kwargs)
+            # Half a surrogate pair is no text: no database and no hash would take it.
+            json.dumps(value, ensure_ascii=False).encode()
         except RecursionError as problem:
             raise ValueError("nested too deep") from problem
         if _is_deeper(value, DEEPEST):

@@ -1,10 +1,15 @@
 """One line per event: time, level, request, words. No query strings, names or secrets."""
 
+import hashlib
 import logging
 import time
 from logging.config import dictConfig
 
+from flask import Flask, Response, request
+
 from balancecloud.web import context
+
+logger = logging.getLogger(__name__)
 
 
 class RequestName(logging.Filter):
@@ -55,3 +60,21 @@ def configure(level: str) -> None:
             },
         }
     )
+
+
+def register(app: Flask) -> None:
+    """Log each request by its route: what was typed into an address may be a name."""
+    app.after_request(_log)
+
+
+def _log(response: Response) -> Response:
+    rule = request.url_rule
+    if request.endpoint != "static":
+        route = rule.rule if rule else "(no route)"
+        logger.info("%s %s %s %s", request.method, route, response.status_code, _who())
+    return response
+
+
+def _who() -> str:
+    person = context.person_if_known()
+    return hashlib.sha256(person.id.bytes).hexdigest()[:8] if person else "-"

@@ -8,12 +8,14 @@ from flask import Flask, request
 from flask_wtf.csrf import generate_csrf
 from werkzeug.local import LocalProxy
 
+from balancecloud.library.jobs import UNFINISHED, list_jobs
 from balancecloud.library.usage import usage
-from balancecloud.library.views import Usage
+from balancecloud.library.views import JobView, Usage
 from balancecloud.web import context
 from balancecloud.web.static_files import asset
 
 THEMES: Final = frozenset({"light", "dark"})
+MOST_RUNNING_JOBS: Final = 3
 
 
 def register(app: Flask) -> None:
@@ -38,7 +40,13 @@ def _values() -> dict[str, Any]:
 
 def _personal() -> dict[str, Any]:
     person = context.person_or_none()
-    return {"person": person, "usage": _when_used(_usage)} if person else {}
+    if person is None:
+        return {}
+    return {
+        "person": person,
+        "usage": _when_used(_usage),
+        "running_jobs": _when_used(_running_jobs),
+    }
 
 
 def _when_used(make: Callable[[], Any]) -> Any:
@@ -48,3 +56,9 @@ def _when_used(make: Callable[[], Any]) -> Any:
 
 def _usage() -> Usage:
     return usage(context.session(), context.config(), context.person().id)
+
+
+def _running_jobs() -> tuple[JobView, ...]:
+    return list_jobs(
+        context.session(), context.progress(), context.person().id, UNFINISHED, MOST_RUNNING_JOBS
+    )
