@@ -1,6 +1,7 @@
 """What lies at the simulated clouds and in folders, read behind everybody's back."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 
@@ -15,11 +16,9 @@ def objects_at_the_clouds(data_dir: Path) -> list[str]:
 
 
 def _simulated(data_dir: Path) -> list[str]:
-    for path in data_dir.rglob("*"):
-        if path.is_file() and path.open("rb").read(15) == b"SQLite format 3":
-            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as rows:
-                return [name for (name,) in rows.execute(OBJECTS)]
-    raise AssertionError("The simulator keeps no index here.")
+    index = data_dir / "simulated" / "cloudsim.sqlite3"
+    with closing(sqlite3.connect(f"file:{index}?mode=ro", uri=True)) as rows:
+        return [name for (name,) in rows.execute(OBJECTS)]
 
 
 OBJECTS = "SELECT name FROM objects WHERE NOT folder AND length(name) = 32"

@@ -51,7 +51,8 @@ def test_files_of_every_size_go_to_the_clouds_and_come_back(owner: Program, hous
     assert placed["survives"] == 1
     for chunk in placed["chunks"]:
         accounts = {shard["account_id"] for shard in chunk["shards"]}
-        assert len(accounts) == chunk["k"] + chunk["m"] == 4
+        assert chunk["m"] == 1
+        assert len(accounts) == chunk["k"] + chunk["m"] >= 3
 
 
 def test_one_range_answers_exactly_those_bytes(owner: Program, house: House) -> None:
