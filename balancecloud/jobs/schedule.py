@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from balancecloud.clock import Clock
 from balancecloud.identity import sessions, tokens
 from balancecloud.library import linking, uploads
+from balancecloud.library.account_care import RoomReading
 from balancecloud.storage.tools import Tools
 
 MINUTE = 60.0
@@ -43,6 +44,7 @@ def end_uploads(tools: Tools) -> None:
 CHORES = (
     Chore("uploads that were abandoned", MINUTE, end_uploads),
     Chore("link attempts that are over", MINUTE, end_link_attempts),
+    Chore("what was read of accounts' rooms long ago", MINUTE, RoomReading().start),
     Chore("sign-ins that are over", 10 * MINUTE, end_sessions),
 )
 

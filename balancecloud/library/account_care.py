@@ -1,10 +1,12 @@
 """Looking after linked accounts: how much room they have, whether they answer."""
 
 import logging
+import threading
 import uuid
 from datetime import timedelta
 
 from sqlalchemy import and_, func, or_, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from balancecloud.errors import GrantEnded, ProviderError, SignInAgain
 from balancecloud.library.account_rows import own_account
@@ -15,6 +17,7 @@ from balancecloud.library.probing import probe
 from balancecloud.models.clouds import CloudAccount
 from balancecloud.models.states import AccountState
 from balancecloud.storage import health
+from balancecloud.storage.tools import Tools
 
 ROOM_LASTS = timedelta(minutes=15)  # reported usage lags by minutes anyway
 AT_ONCE = 20  # accounts looked at in one round
@@ -45,23 +48,49 @@ def refresh_account(gateway: Gateway, user_id: uuid.UUID, account_id: uuid.UUID)
         return health.note_restored(session, account_id)
 
 
-def refresh_rooms(gateway: Gateway) -> int:
+class RoomReading:
+    """Refreshes rooms in a thread of its own, so that a slow provider holds nothing up."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+
+    def start(self, tools: Tools) -> None:
+        """Begin a round, unless the last one is still under way."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        self._thread = threading.Thread(target=self._run, args=(tools,), name="rooms", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Return when the round is over."""
+        if self._thread is not None:
+            self._thread.join()
+
+    @staticmethod
+    def _run(tools: Tools) -> None:
+        try:
+            refresh_rooms(tools)
+        except SQLAlchemyError as error:
+            logger.warning("Rooms could not be read: %s.", type(error).__name__)
+
+
+def refresh_rooms(tools: Tools) -> int:
     """Read the room of accounts not looked at for long, and ask silent ones; return how many."""
-    due = _due(gateway)
+    due = _due(tools)
     for account_id in due:
-        read_room(gateway, account_id)
+        read_room(tools, account_id)
     return len(due)
 
 
-def read_room(gateway: Gateway, account_id: uuid.UUID) -> None:
+def read_room(tools: Tools, account_id: uuid.UUID) -> None:
     """Read one account's room into its row, or write down why that failed."""
     try:
-        room = gateway.open_provider(account_id).room()
+        room = tools.open_provider(account_id).room()
     except ProviderError as error:
         logger.info("The room of account %s could not be read: %s.", account_id, error.code)
-        _note_failure(gateway, account_id, error)
+        _note_failure(tools, account_id, error)
         return
-    with gateway.sessions.begin() as session:
+    with tools.sessions.begin() as session:
         health.note_room(session, account_id, room)
         health.note_success(session, account_id)
 
@@ -73,7 +102,7 @@ def _renew(gateway: Gateway, row: CloudAccount) -> None:
     account_tokens(vault, gateway.installation, row).renew()
 
 
-def _due(gateway: Gateway) -> list[uuid.UUID]:
+def _due(tools: Tools) -> list[uuid.UUID]:
     now = func.statement_timestamp()
     is_old = or_(CloudAccount.room_read_at.is_(None), CloudAccount.room_read_at < now - ROOM_LASTS)
     may_be_asked = or_(CloudAccount.paused_until.is_(None), CloudAccount.paused_until <= now)
@@ -81,7 +110,7 @@ def _due(gateway: Gateway) -> list[uuid.UUID]:
     wanted = or_(
         and_(CloudAccount.state.in_(asks), is_old), CloudAccount.state == AccountState.SILENT
     )
-    with gateway.sessions() as session:
+    with tools.sessions() as session:
         rows = session.scalars(
             select(CloudAccount.id)
             .where(may_be_asked, wanted)
@@ -91,6 +120,6 @@ def _due(gateway: Gateway) -> list[uuid.UUID]:
         return list(rows)
 
 
-def _note_failure(gateway: Gateway, account_id: uuid.UUID, error: ProviderError) -> None:
-    with gateway.sessions.begin() as session:
+def _note_failure(tools: Tools, account_id: uuid.UUID, error: ProviderError) -> None:
+    with tools.sessions.begin() as session:
         health.note_failure(session, account_id, error)

@@ -26,7 +26,9 @@ from balancecloud.storage import health
 # the others up no longer than this.
 REFRESH_LEASE = timedelta(seconds=130)
 PATIENCE_SECONDS = 30.0  # how long a loser waits for the winner before it says "later"
-LOOK_AGAIN_SECONDS = 0.1
+# A renewal takes some tenths of a second; who still waits later looks less and less often.
+FIRST_LOOK_SECONDS = 0.05
+LAST_LOOK_SECONDS = 2.0
 
 _DEAD = (AccountState.SIGN_IN_AGAIN, AccountState.UNLINKED)
 
@@ -83,6 +85,7 @@ class AccountTokens:
     def _obtain(self, refused: str | None) -> str:
         """Take the row's token, or renew it, or wait for whoever does."""
         give_up_at = self._vault.clock.monotonic() + PATIENCE_SECONDS
+        pause = FIRST_LOOK_SECONDS
         while True:
             kept = self._read()
             if kept.seconds_left > 0 and kept.tokens.access_token != refused:
@@ -94,7 +97,8 @@ class AccountTokens:
                     return renewed
             if self._vault.clock.monotonic() > give_up_at:
                 raise Unreachable("Another process is renewing the access to this account.")
-            self._vault.clock.sleep(LOOK_AGAIN_SECONDS)
+            self._vault.clock.sleep(pause)
+            pause = min(2 * pause, LAST_LOOK_SECONDS)
 
     def _read(self) -> _Kept:
         left = extract("epoch", CloudAccount.token_expires_at - _now())

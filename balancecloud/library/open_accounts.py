@@ -1,5 +1,6 @@
 """Linked accounts as providers: one per account and process, shared by its threads."""
 
+import secrets
 import threading
 import uuid
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from balancecloud.clouds.oauth import AccessTokens
 from balancecloud.clouds.provider import Provider
 from balancecloud.clouds.registry import Account, Installation, grants_of, open_account
+from balancecloud.clouds.retry import Patience, Retry
 from balancecloud.errors import AccessRefused, SignInAgain
 from balancecloud.library.account_tokens import AccountTokens, TokenVault
 from balancecloud.models.clouds import CloudAccount
@@ -16,6 +18,11 @@ from balancecloud.models.states import AccountState
 
 # After another process linked an account anew, or unlinked it, ours knows within this time.
 LOOK_AGAIN_SECONDS = 5.0
+
+# Enough for a connection that was cut. What lasts longer is the account's state, and the work's
+# row waits for it, while readers turn to another account.
+_PATIENCE = Patience(attempts=2, first_seconds=0.5, longest_seconds=2.0, total_seconds=3.0)
+_JITTER = secrets.SystemRandom().random
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,8 @@ class OpenAccounts:
 
     def _open(self, row: CloudAccount) -> Provider:
         account = Account(self._tokens(row), row.folder)
-        return open_account(row.provider, self._installation, account)
+        opened = open_account(row.provider, self._installation, account)
+        return Retry(opened, self._vault.clock, _JITTER, _PATIENCE)
 
     def _tokens(self, row: CloudAccount) -> AccessTokens | None:
         if row.wrapped_token is None:

@@ -6,7 +6,12 @@ import pytest
 from sqlalchemy import func, update
 
 from balancecloud.errors import GrantEnded, NotFound, Unreachable
-from balancecloud.library.account_care import read_room, refresh_account, refresh_rooms
+from balancecloud.library.account_care import (
+    RoomReading,
+    read_room,
+    refresh_account,
+    refresh_rooms,
+)
 from balancecloud.library.gateway import Gateway
 from balancecloud.library.linking import Linker
 from balancecloud.models.clouds import CloudAccount
@@ -126,3 +131,17 @@ def test_a_room_that_cannot_be_read_keeps_the_old_figures(
     assert (after.total_bytes, after.room_read_at) == (before.total_bytes, before.room_read_at)
     with gateway.sessions() as session:
         assert [row.id for row in health.usable(session, person.user_id)] == [account_id]
+
+
+def test_a_round_of_readings_runs_beside_what_started_it(
+    gateway: Gateway, person: Linker, sim: Sim
+) -> None:
+    address = new_address()
+    account_id = link(gateway, person, "google_drive", address)
+    age_rooms(gateway)
+    sim.set_quota("google_drive", address, 3 * 1024**3)
+    reading = RoomReading()
+    reading.start(gateway)
+    reading.start(gateway)
+    reading.wait()
+    assert row_of(gateway, account_id).total_bytes == 3 * 1024**3

@@ -26,6 +26,7 @@ from balancecloud.models.people import AuditEvent
 from balancecloud.models.states import AccountState, VersionState
 from tests.library.accounts.world import (
     Sim,
+    access_token,
     begin,
     callback_of,
     consent,
@@ -306,7 +307,7 @@ def test_no_token_code_or_state_lies_open_in_the_database(gateway: Gateway, pers
     answer = consent(begun.oauth_url, new_address())
     receive_callback(gateway, person, callback_of("onedrive", answer))
     account_id = link(gateway, person, "google_drive")
-    token = gateway.open_provider(account_id)._tokens.current()  # type: ignore[attr-defined]
+    token = access_token(gateway, account_id)
     with gateway.sessions() as session:
         rows = [
             row

@@ -10,7 +10,6 @@ from balancecloud.errors import Invalid, NotFound, StillHoldsData
 from balancecloud.library.account_views import list_accounts
 from balancecloud.library.gateway import Gateway
 from balancecloud.library.linking import Linker
-from balancecloud.library.sealed_tokens import TokenPlace, unseal_tokens
 from balancecloud.library.survival import PATHS_SHOWN
 from balancecloud.library.unlinking import unlink, unlink_by_force, unlink_effect
 from balancecloud.library.views import UnlinkEffect
@@ -19,6 +18,7 @@ from balancecloud.models.library import Node
 from balancecloud.models.people import AuditEvent
 from balancecloud.models.states import AccountState, NodeKind, ShardState, VersionState
 from tests.library.accounts.world import (
+    access_token,
     link,
     new_address,
     new_person,
@@ -42,12 +42,6 @@ def shard_states(gateway: Gateway, account_id: uuid.UUID) -> list[ShardState]:
     with gateway.sessions() as session:
         query = select(ShardRow.state).where(ShardRow.account_id == account_id)
         return list(session.scalars(query))
-
-
-def access_token(gateway: Gateway, account_id: uuid.UUID) -> str:
-    row = row_of(gateway, account_id)
-    place = TokenPlace(row.user_id, row.id, row.provider, row.token_version)
-    return unseal_tokens(gateway.keys, place, row.wrapped_token or b"").access_token
 
 
 def still_works(gateway: Gateway, token: str) -> bool:

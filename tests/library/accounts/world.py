@@ -20,6 +20,7 @@ from balancecloud.library.gateway import Gateway
 from balancecloud.library.installation import installation_of
 from balancecloud.library.linking import BegunLink, Callback, Linker, begin_link, link_by_callback
 from balancecloud.library.open_accounts import OpenAccounts
+from balancecloud.library.sealed_tokens import TokenPlace, unseal_tokens
 from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.library import Node, Version
 from balancecloud.models.people import User
@@ -142,6 +143,12 @@ def link(gateway: Gateway, who: Linker, provider: str, address: str | None = Non
 def row_of(gateway: Gateway, account_id: uuid.UUID) -> CloudAccount:
     with gateway.sessions() as session:
         return session.get_one(CloudAccount, account_id)
+
+
+def access_token(gateway: Gateway, account_id: uuid.UUID) -> str:
+    row = row_of(gateway, account_id)
+    place = TokenPlace(row.user_id, row.id, row.provider, row.token_version)
+    return unseal_tokens(gateway.keys, place, row.wrapped_token or b"").access_token
 
 
 def store_file(
