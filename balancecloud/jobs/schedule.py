@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from balancecloud.clock import Clock
 from balancecloud.identity import sessions, tokens
-from balancecloud.library import linking, uploads
+from balancecloud.library import abandoned, linking
 from balancecloud.library.account_care import RoomReading
 from balancecloud.storage.tools import Tools
 
@@ -38,7 +38,7 @@ def end_link_attempts(tools: Tools) -> None:
 
 
 def end_uploads(tools: Tools) -> None:
-    uploads.sweep(tools)
+    abandoned.sweep(tools)
 
 
 CHORES = (
