@@ -6,7 +6,7 @@ worker_connections = 200  # more than threads: slow peers wait without holding o
 backlog = 256
 preload_app = True  # checked once, before anybody is served; a worker that dies starts at once
 
-# Requests (docs/security: limits). Bodies are limited by the application, which streams them.
+# Limits on requests (docs/operations.md). Bodies are limited by the application, which streams them.
 limit_request_line = 4094
 limit_request_fields = 100
 limit_request_field_size = 8190
@@ -25,6 +25,4 @@ max_requests_jitter = 10_000
 umask = 0o077
 control_socket_disable = True  # nobody steers us through a socket
 errorlog = "-"
-accesslog = "-"
-# Paths hold ids only; queries may hold names, codes and states, and are left out.
-access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(L)ss'
+accesslog = None  # the application writes a line per request, without queries
