@@ -63,6 +63,16 @@ PAGES = {
     "jobs.state": Route("signed_in", names=_of("job_id", "job")),
     "jobs.cancel": Route("signed_in", names=_of("job_id", "job")),
     "jobs.retry": Route("signed_in", names=_of("job_id", "job")),
+    "files.root": Route("signed_in"),
+    "files.folder": Route("signed_in", names=_of("folder_id", "folder")),
+    "files.search": Route("signed_in"),
+    "files.new_folder": Route("signed_in"),
+    "files.details": Route("signed_in", names=_of("node_id", "node")),
+    "files.ask_to_delete": Route("signed_in", names=_of("node_id", "node")),
+    "files.delete": Route("signed_in", names=_of("node_id", "node")),
+    "files.upload_to_root": Route("signed_in"),
+    "files.upload_to_folder": Route("signed_in", names=_of("folder_id", "folder")),
+    "storage.index": Route("signed_in"),
 }
 API = {
     "api_health.examine": Route("anyone", "none", "api"),
