@@ -74,7 +74,8 @@ def keep_account(session: Session, keys: MasterKeys, user_id: uuid.UUID, found: 
         _take_up_shards(session, row.id)
     work_ids = health.note_restored(session, row.id)
     action = "account.linked" if is_new or was_unlinked else "account.linked_again"
-    session.add(AuditEvent(user_id=user_id, action=action, target=str(row.id)))
+    details = {"scope": found.tokens.scope} if found.tokens else {}
+    session.add(AuditEvent(user_id=user_id, action=action, target=str(row.id), details=details))
     return Linked(row.id, is_new, tuple(work_ids))
 
 

@@ -69,6 +69,8 @@ def _unlink(
     with gateway.sessions.begin() as session:
         lock_person(session, user_id)
         row = own_account(session, user_id, account_id)
+        # A worker that is just writing down a shard for it is waited for, and then counted.
+        session.refresh(row, with_for_update=True)
         if _shards_on(session, account_id):
             _demand_label(session, gateway.config, row, typed_label)
         grant = _grant_to_end(gateway, session, row)

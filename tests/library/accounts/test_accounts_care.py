@@ -19,6 +19,8 @@ from balancecloud.models.states import AccountState
 from balancecloud.storage import health
 from tests.library.accounts.world import Sim, link, new_address, new_person, row_of
 
+pytestmark = [pytest.mark.real, pytest.mark.sim]
+
 
 def age_rooms(gateway: Gateway) -> None:
     with gateway.sessions.begin() as session:

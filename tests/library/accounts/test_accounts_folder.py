@@ -13,6 +13,8 @@ from balancecloud.library.linking import Linker
 from balancecloud.library.unlinking import unlink
 from tests.library.accounts.world import new_person, row_of
 
+pytestmark = [pytest.mark.real, pytest.mark.sim]
+
 
 def root_of(gateway: Gateway) -> Path:
     return gateway.config.folder_roots[0]

@@ -29,6 +29,8 @@ from balancecloud.models.states import AccountState, VersionState
 from balancecloud.storage import health
 from tests.library.accounts.world import row_of, store_file, version_state
 
+pytestmark = [pytest.mark.real, pytest.mark.sim]
+
 
 @pytest.fixture
 def account(gateway: Gateway, person: Linker) -> uuid.UUID:

@@ -38,6 +38,8 @@ from tests.library.accounts.world import (
     version_state,
 )
 
+pytestmark = [pytest.mark.real, pytest.mark.sim]
+
 PROVIDERS = ("google_drive", "onedrive")
 
 
@@ -232,6 +234,17 @@ def test_t39_less_than_asked_is_refused_with_words(gateway: Gateway, person: Lin
     with pytest.raises(LinkRefused, match="permission to store files"):
         link_by_callback(gateway, person, callback_of("google_drive", answer))
     assert accounts(gateway) == []
+
+
+def test_t39_more_than_asked_is_noted(gateway: Gateway, person: Linker) -> None:
+    begun = begin(gateway, person, "google_drive")
+    wider = "https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fdrive.appdata"
+    more = begun.oauth_url.replace("auth%2Fdrive.file", f"auth%2Fdrive.file+{wider}")
+    answer = consent(more, new_address())
+    link_by_callback(gateway, person, callback_of("google_drive", answer))
+    with gateway.sessions() as session:
+        noted = session.scalars(select(AuditEvent.details)).one()
+    assert "drive.appdata" in noted["scope"]
 
 
 def test_a_denied_consent_links_nothing_and_says_so(gateway: Gateway, person: Linker) -> None:

@@ -31,6 +31,8 @@ from tests.library.accounts.world import (
     row_of,
 )
 
+pytestmark = [pytest.mark.real, pytest.mark.sim]
+
 PROVIDERS = ("google_drive", "onedrive")
 
 

@@ -1,11 +1,13 @@
 """Unlinking: refused while something would be lost, by force only with the name typed."""
 
+import threading
 import uuid
 
 import pytest
 import requests
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
+from balancecloud.clock import SYSTEM_CLOCK
 from balancecloud.errors import Invalid, NotFound, StillHoldsData
 from balancecloud.library.account_views import list_accounts
 from balancecloud.library.gateway import Gateway
@@ -13,7 +15,7 @@ from balancecloud.library.linking import Linker
 from balancecloud.library.survival import PATHS_SHOWN
 from balancecloud.library.unlinking import unlink, unlink_by_force, unlink_effect
 from balancecloud.library.views import UnlinkEffect
-from balancecloud.models.clouds import CloudAccount, ShardRow
+from balancecloud.models.clouds import Chunk, CloudAccount, ShardRow
 from balancecloud.models.library import Node
 from balancecloud.models.people import AuditEvent
 from balancecloud.models.states import AccountState, NodeKind, ShardState, VersionState
@@ -23,9 +25,12 @@ from tests.library.accounts.world import (
     new_address,
     new_person,
     row_of,
+    shard_of,
     store_file,
     version_state,
 )
+
+pytestmark = [pytest.mark.real, pytest.mark.sim]
 
 
 def rows(gateway: Gateway) -> list[CloudAccount]:
@@ -238,3 +243,39 @@ def test_unlinking_is_written_in_the_audit_log(gateway: Gateway, person: Linker)
         events = session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
     assert (events[-1].action, events[-1].target) == ("account.unlinked", str(account_id))
     assert events[-1].user_id == person.user_id
+
+
+def test_a_shard_that_is_just_being_written_down_holds_the_account_back(
+    gateway: Gateway, person: Linker
+) -> None:
+    account_id = link(gateway, person, "google_drive")
+    version = store_file(gateway, person, "a", [], 0)
+    refused: list[bool] = []
+
+    def try_to_unlink() -> None:
+        try:
+            unlink(gateway, person.user_id, account_id)
+        except StillHoldsData:
+            refused.append(True)
+
+    with gateway.sessions.begin() as session:
+        pack = session.scalars(select(Chunk.pack_id).where(Chunk.version_id == version)).one()
+        session.add(shard_of(pack, 0, account_id))
+        session.flush()
+        unlinking = threading.Thread(target=try_to_unlink)
+        unlinking.start()
+        wait_for_lock(gateway)
+    unlinking.join()
+    assert refused == [True]
+    assert row_of(gateway, account_id).state is AccountState.HEALTHY
+
+
+def wait_for_lock(gateway: Gateway) -> None:
+    """Return once another session waits for a lock."""
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    for _ in range(500):
+        with gateway.sessions() as session:
+            if session.scalar(waiting):
+                return
+        SYSTEM_CLOCK.sleep(0.01)
+    raise AssertionError("nobody waits")

@@ -166,27 +166,28 @@ def store_file(
                 epoch=1,
                 length=100,
                 digest=hashlib.sha256(name.encode()).digest(),
-                k=k,
-                m=len(accounts) - k,
+                k=max(k, 1),
+                m=max(len(accounts) - k, 0),
             )
         )
         session.flush()
         session.add(Chunk(version_id=version, index=0, pack_id=pack, offset=0, salt=b"s" * 32))
-        session.add_all(
-            ShardRow(
-                pack_id=pack,
-                index=index,
-                account_id=account_id,
-                name=f"shard-{pack}-{index}",
-                object_id=f"object-{pack}-{index}",
-                length=100,
-                sha256=b"h" * 32,
-                state=ShardState.STORED,
-                stored_at=func.now(),
-            )
-            for index, account_id in enumerate(accounts)
-        )
+        session.add_all(shard_of(pack, index, one) for index, one in enumerate(accounts))
     return version
+
+
+def shard_of(pack: uuid.UUID, index: int, account_id: uuid.UUID) -> ShardRow:
+    return ShardRow(
+        pack_id=pack,
+        index=index,
+        account_id=account_id,
+        name=f"shard-{pack}-{index}",
+        object_id=f"object-{pack}-{index}",
+        length=100,
+        sha256=b"h" * 32,
+        state=ShardState.STORED,
+        stored_at=func.now(),
+    )
 
 
 def _version(who: Linker, version: uuid.UUID, node: uuid.UUID, protection: int) -> Version:

@@ -218,6 +218,7 @@ def test_looking_again_at_a_dead_grant_asks_to_link_again(browser: Browser, sim:
     page = browser.get("/clouds").text
     assert "Link this account again." in page
     assert "Sign in again" in page
+    assert "sign_in_again" not in page
 
 
 def test_an_empty_account_is_unlinked_with_one_button(browser: Browser, gateway: Gateway) -> None:
