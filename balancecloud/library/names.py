@@ -7,14 +7,18 @@ from typing import Final
 from balancecloud.errors import Invalid
 
 LONGEST_BYTES: Final = 255
+LONGEST_EXTENSION: Final = 32  # what is longer is no extension, and leaves no room for a number
 DEEPEST: Final = 64
 # Characters that change how others are shown, or show nothing: names must be what they look like.
 BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-INVISIBLE: Final = frozenset("\u00ad\u180e\u200b\u2060\u2061\u2062\u2063\u2064\ufeff")
+INVISIBLE: Final = frozenset(
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2060\u2061\u2062\u2063\u2064"
+    "\u206a\u206b\u206c\u206d\u206e\u206f\u2800\u3164\ufeff\uffa0\ufff9\ufffa\ufffb"
+)
 # Joiners belong inside emoji and several scripts, never beside plain ASCII.
 JOINERS: Final = frozenset("\u200c\u200d")
 # What common systems cannot hold: a file that comes back must be able to be saved.
-DEVICE: Final = re.compile(r"(?i)^(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?$")
+DEVICE: Final = re.compile(r"(?i)^(con|prn|aux|nul|com[1-9¹²³]|lpt[1-9¹²³]) *(\..*)?$")
 DRIVE: Final = re.compile(r"^[A-Za-z]:")
 
 
@@ -42,7 +46,7 @@ def split_path(raw: str) -> list[str]:
 def numbered(name: str, number: int) -> str:
     """Return "name (2).ext", short enough to be kept."""
     stem, dot, extension = name.rpartition(".")
-    if not stem:
+    if not stem or len(extension.encode()) > LONGEST_EXTENSION:
         stem, dot, extension = name, "", ""
     tail = f" ({number}){dot}{extension}"
     room = LONGEST_BYTES - len(tail.encode())

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import CTE, ColumnElement, Row, Select, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from balancecloud.errors import Invalid, NotFound
@@ -85,11 +85,28 @@ def descendants(session: Session, user_id: uuid.UUID, node_id: uuid.UUID) -> int
     return session.scalars(select(func.count()).select_from(below(top.id).subquery())).one() - 1
 
 
-def below(node_id: uuid.UUID) -> Select[tuple[uuid.UUID]]:
+def below(node_id: uuid.UUID) -> Select[uuid.UUID]:
     """Return the query of the ids of a node and all below it."""
-    tree_of = select(Node.id).where(Node.id == node_id).cte("below", recursive=True)
-    tree_of = tree_of.union_all(select(Node.id).join(tree_of, Node.parent_id == tree_of.c.id))
-    return select(tree_of.c.id)
+    return select(_tree_of(node_id).c.id)
+
+
+def locking(node_id: uuid.UUID) -> Select[uuid.UUID]:
+    """Return the query that locks a node and all below it, from the top down as uploads do."""
+    tree_of = _tree_of(node_id)
+    return (
+        select(Node.id)
+        .join(tree_of, tree_of.c.id == Node.id)
+        .order_by(tree_of.c.depth, Node.id)
+        .with_for_update(of=Node)
+    )
+
+
+def _tree_of(node_id: uuid.UUID) -> CTE:
+    depth = literal(0).label("depth")
+    tree_of = select(Node.id, depth).where(Node.id == node_id).cte("below", recursive=True)
+    return tree_of.union_all(
+        select(Node.id, tree_of.c.depth + 1).join(tree_of, Node.parent_id == tree_of.c.id)
+    )
 
 
 def _page(

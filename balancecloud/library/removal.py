@@ -1,12 +1,13 @@
 """Deleting for good: rows and keys go at once, the shards by a job."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from balancecloud.errors import StateConflict
 from balancecloud.library import nodes, tree
 from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Node, Upload, Version
@@ -30,13 +31,14 @@ def delete_for_good(
 ) -> Deletion:
     """Remove a node and all below it, every version, their keys and quota; NotFound as usual.
 
-    What is being stored loses its rows: its worker finds its lease gone and stops.
+    StateConflict when something is added to it at the same moment. What is being stored loses its
+    rows: its worker finds its lease gone and stops.
     """
     top = tree.find_node(session, user_id, node_id)
     name = top.name
-    ids = list(session.scalars(nodes.below(top.id)))
-    file_ids = [f for f in session.scalars(select(Node.file_id).where(Node.id.in_(ids))) if f]
+    ids, file_ids = _below(session, top.id)
     versions = _lock_versions(session, file_ids)
+    _lock_nodes(session, top.id, ids, versions)
     packs, upload_ids = _remove_versions(session, user_id, versions)
     session.execute(delete(Node).where(Node.id.in_(ids)))
     if not packs:
@@ -53,6 +55,26 @@ def empty_spool(tools: Tools, deletion: Deletion) -> None:
     """Remove what the deleted versions left in the spool; call it after the commit."""
     for upload_id in deletion.upload_ids:
         tools.spool.remove(upload_id)
+
+
+def _below(session: Session, top_id: uuid.UUID) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
+    ids = list(session.scalars(nodes.below(top_id)))
+    file_ids = session.scalars(select(Node.file_id).where(Node.id.in_(ids)))
+    return ids, [file_id for file_id in file_ids if file_id is not None]
+
+
+def _lock_nodes(
+    session: Session,
+    top_id: uuid.UUID,
+    known: Collection[uuid.UUID],
+    versions: Collection[Version],
+) -> None:
+    """Lock the tree from the top down; StateConflict when something was added to it meanwhile."""
+    session.scalars(nodes.locking(top_id)).all()
+    ids, file_ids = _below(session, top_id)
+    found = session.scalars(select(Version.id).where(Version.file_id.in_(file_ids)))
+    if set(ids) != set(known) or set(found) != {version.id for version in versions}:
+        raise StateConflict("Something in it is changing just now. Try again in a moment.")
 
 
 def _lock_versions(session: Session, file_ids: Sequence[uuid.UUID]) -> Sequence[Version]:

@@ -4,9 +4,12 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 
+from sqlalchemy import select
+
 from balancecloud.crypto.primitives import Buffer
 from balancecloud.crypto.spool_parts import PartPlace, PartRecord, PartSealer
-from balancecloud.models.library import SpoolPart
+from balancecloud.errors import BrokenUpload
+from balancecloud.models.library import SpoolPart, Upload
 from balancecloud.storage.spool import PartWriter
 from balancecloud.storage.tools import Tools
 
@@ -58,7 +61,7 @@ class SpoolWriter:
                 self._close_part()
 
     def finish(self) -> None:
-        """Make every byte durable and recorded."""
+        """Make every byte durable and recorded; BrokenUpload when the upload is gone."""
         if self._sealer is not None:
             self._close_part()
 
@@ -91,6 +94,9 @@ class SpoolWriter:
 
     def _record(self, record: PartRecord) -> None:
         with self._tools.sessions.begin() as session:
+            upload = select(Upload.id).where(Upload.id == self._envelope.upload_id)
+            if session.scalar(upload.with_for_update(read=True, key_share=True)) is None:
+                raise BrokenUpload
             session.add(
                 SpoolPart(
                     upload_id=self._envelope.upload_id,

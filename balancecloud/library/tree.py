@@ -87,6 +87,9 @@ def ensure_folders(
     session: Session, user_id: uuid.UUID, parent_id: uuid.UUID | None, names: Sequence[str]
 ) -> tuple[uuid.UUID | None, list[uuid.UUID]]:
     """Find or make folders below one another; return the last and those that were made."""
+    if len(crumbs(session, parent_id)) + len(names) > DEEPEST:
+        problem = f"Folders can be at most {DEEPEST} deep."
+        raise Invalid({"path": [problem]}, problem)
     made = []
     for name in names:
         node = _insert(session, user_id, parent_id, name, NodeKind.FOLDER)

@@ -4,22 +4,21 @@ The beginning, the parts and the end of an upload are committed each for itself,
 under way is seen, and what was abandoned is found and removed.
 """
 
-import logging
 import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from balancecloud.config import Config
 from balancecloud.crypto import wrapping
 from balancecloud.crypto.keys import MasterKeys
 from balancecloud.crypto.primitives import Buffer
-from balancecloud.errors import Cancelled, NoSpoolSpace, TooLarge
-from balancecloud.library import mime_types, quota, tree
+from balancecloud.errors import BrokenUpload, Cancelled, NoSpoolSpace, TooLarge
+from balancecloud.library import abandoned, mime_types, quota, tree
 from balancecloud.library.sealing import Envelope, SpoolWriter
 from balancecloud.models.jobs import Job, JobEvent
 from balancecloud.models.library import Node, Upload, Version
@@ -28,8 +27,6 @@ from balancecloud.models.states import JobKind, JobState, UploadState, VersionSt
 from balancecloud.storage import version_keys
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import STORE_PRIORITY, insert_work
-
-logger = logging.getLogger(__name__)
 
 # How long a receiving request may be silent before its upload counts as abandoned. Longer than
 # the read deadline on the body, so that a living request always renews it first.
@@ -97,6 +94,8 @@ class Intake:
         current = self._files[-1]
         if current.writer.length + len(plaintext) > self._tools.config.largest_file_bytes:
             raise TooLarge
+        if self._received + len(plaintext) > self._wanted.declared_bytes:
+            raise BrokenUpload
         current.writer.write(plaintext)
         self._received += len(plaintext)
         if self._tools.clock.monotonic() - self._noted_at >= NOTE_SECONDS:
@@ -109,13 +108,14 @@ class Intake:
         current.length, current.sha256 = current.writer.length, current.writer.sha256
 
     def finish(self) -> Arrived:
-        """Make every file a version on its way, in one transaction; Cancelled if the job was."""
+        """Make every file a version on its way, in one transaction.
+
+        Cancelled if the job was, BrokenUpload if a file was deleted meanwhile.
+        """
         if self._job_id is None:
             raise AssertionError("A form without a file is refused before it is finished.")
         with self._tools.sessions.begin() as session:
-            job = session.get_one(Job, self._job_id, with_for_update=True)
-            if job.state is JobState.CANCELLING:
-                raise Cancelled
+            job = _hold_living(session, self._job_id)
             job.state, job.files_total = JobState.QUEUED, len(self._files)
             work_ids = tuple(self._queue(session, file) for file in self._files)
             kept = sum(file.length for file in self._files)
@@ -128,17 +128,23 @@ class Intake:
         """Leave nothing of the form but its job, which says why."""
         for file in self._files:
             file.writer.drop()
+        if self._job_id is None:
+            return
         with self._tools.sessions.begin() as session:
-            if self._job_id is not None:
-                abandon_job(session, self._job_id, reason)
-            _drop_empty_folders(session, self._made_folders)
-        for file in self._files:
-            self._tools.spool.remove(file.upload_id)
+            abandoned.abandon_job(session, self._job_id, reason)
+        with self._tools.sessions.begin() as session:
+            abandoned.drop_empty_folders(session, self._made_folders)
+            ids = {file.upload_id for file in self._files}
+            received = set(session.scalars(select(Upload.id).where(Upload.id.in_(ids))))
+        for upload_id in ids - received:
+            self._tools.spool.remove(upload_id)
 
     def _begin(self, session: Session, path: Sequence[str], content_type: str | None) -> Incoming:
         wanted = self._wanted
         rest = wanted.declared_bytes - self._received
         is_first = self._job_id is None
+        if self._job_id is not None:
+            _hold_living(session, self._job_id)
         tree.find_folder(session, wanted.user_id, wanted.parent_id)
         job_id = self._job_id or _open_job(session, wanted, path[-1])
         folder_id, made = tree.ensure_folders(session, wanted.user_id, wanted.parent_id, path[:-1])
@@ -172,7 +178,10 @@ class Intake:
     def _note(self, current: Incoming) -> None:
         """Say how far it is, and that this request lives; Cancelled if the job was."""
         self._noted_at = self._tools.clock.monotonic()
+        if self._job_id is None:
+            raise AssertionError("A file that arrives has a job.")
         with self._tools.sessions.begin() as session:
+            _hold_living(session, self._job_id)
             session.execute(
                 update(Version)
                 .where(Version.id == current.version_id)
@@ -183,9 +192,6 @@ class Intake:
                 .where(Upload.owner == self._owner)
                 .values(lease_until=func.now() + LEASE)
             )
-            state = session.scalar(select(Job.state).where(Job.id == self._job_id))
-        if state is JobState.CANCELLING:
-            raise Cancelled
 
     def _queue(self, session: Session, file: Incoming) -> uuid.UUID:
         _settle_size(session, file)
@@ -234,68 +240,14 @@ def new_version(session: Session, config: Config, keys: MasterKeys, node: Node) 
     )
 
 
-def abandon_job(session: Session, job_id: uuid.UUID, reason: str) -> list[uuid.UUID]:
-    """Remove what a job was receiving: versions, new nodes, reservations. The job says why.
-
-    Returns the uploads whose spool is to be emptied.
-    """
-    job = session.get_one(Job, job_id, with_for_update=True)
-    rows = session.execute(
-        select(Version, Upload)
-        .join(Upload, Upload.version_id == Version.id)
-        .where(Version.job_id == job_id, Version.state == VersionState.RECEIVING)
-    ).all()
-    for version, upload in rows:
-        quota.give_back(session, version.user_id, upload.reserved_bytes)
-        session.delete(upload)
-        session.flush()
-        session.delete(version)
-        session.flush()
-        _drop_unused_node(session, version.file_id)
-    was_cancelled = reason == Cancelled.code or job.state is JobState.CANCELLING
-    job.state = JobState.CANCELLED if was_cancelled else JobState.FAILED
-    job.error_code = None if was_cancelled else reason
-    job.files_failed = 0 if was_cancelled else job.files_total
-    job.finished_at = session.scalar(func.now().select())
-    code = "job.cancelled" if was_cancelled else "upload.aborted"
-    session.add(JobEvent(job_id=job.id, level="warn", code=code, args={"reason": reason}))
-    return [upload.id for _, upload in rows]
-
-
-def sweep(tools: Tools) -> int:
-    """Remove uploads whose request died, and spooled bytes that no upload owns; return how many."""
-    with tools.sessions.begin() as session:
-        job_ids = set(
-            session.scalars(
-                select(Version.job_id)
-                .join(Upload, Upload.version_id == Version.id)
-                .where(
-                    Upload.state == UploadState.RECEIVING,
-                    Upload.lease_until < func.now(),
-                    Version.job_id.is_not(None),
-                )
-            )
-        )
-        gone = [
-            upload
-            for job_id in sorted(filter(None, job_ids))
-            for upload in abandon_job(session, job_id, "broken_upload")
-        ]
-    for upload in gone:
-        tools.spool.remove(upload)
-    return len(gone) + _remove_orphans(tools)
-
-
-def _remove_orphans(tools: Tools) -> int:
-    """Remove spooled bytes without a row: a crash came between the two."""
-    removed = 0
-    for upload in list(tools.spool.uploads()):
-        with tools.sessions() as session:
-            known = session.scalar(select(Upload.id).where(Upload.id == upload))
-        if known is None:
-            tools.spool.remove(upload)
-            removed += 1
-    return removed
+def _hold_living(session: Session, job_id: uuid.UUID) -> Job:
+    """Lock a job that is being received; Cancelled or BrokenUpload when that is over."""
+    job = session.get(Job, job_id, with_for_update=True, populate_existing=True)
+    if job is not None and job.state in {JobState.CANCELLING, JobState.CANCELLED}:
+        raise Cancelled
+    if job is None or job.state is not JobState.RUNNING:
+        raise BrokenUpload
+    return job
 
 
 def _open_job(session: Session, wanted: Wanted, name: str) -> uuid.UUID:
@@ -336,25 +288,20 @@ def _add_upload(
 
 
 def _settle_size(session: Session, file: Incoming) -> None:
-    """Write down a file's exact size, its hash, and that it needs no more than that."""
+    """Write down a file's exact size, its hash, and that it needs no more than that.
+
+    BrokenUpload when the file was deleted while it arrived.
+    """
     session.execute(
         update(Version)
         .where(Version.id == file.version_id)
         .values(size=file.length, received_bytes=file.length, sha256=file.sha256)
     )
-    session.execute(
-        update(Upload).where(Upload.id == file.upload_id).values(reserved_bytes=file.length)
+    settled = session.scalar(
+        update(Upload)
+        .where(Upload.id == file.upload_id)
+        .values(reserved_bytes=file.length)
+        .returning(Upload.id)
     )
-
-
-def _drop_unused_node(session: Session, file_id: uuid.UUID) -> None:
-    used = select(Version.id).where(Version.file_id == file_id)
-    if session.scalar(used.limit(1)) is None:
-        session.execute(delete(Node).where(Node.file_id == file_id))
-
-
-def _drop_empty_folders(session: Session, folder_ids: Sequence[uuid.UUID]) -> None:
-    for folder_id in reversed(folder_ids):
-        holds = select(Node.id).where(Node.parent_id == folder_id)
-        if session.scalar(holds.limit(1)) is None:
-            session.execute(delete(Node).where(Node.id == folder_id))
+    if settled is None:
+        raise BrokenUpload

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from balancecloud.crypto.primitives import Buffer
-from balancecloud.errors import ConfigError, NoSpoolSpace, Unavailable
+from balancecloud.errors import BrokenUpload, ConfigError, NoSpoolSpace, Unavailable
 
 
 class PartWriter(Protocol):
@@ -135,6 +135,9 @@ class LocalPart:
             os.fdatasync(self._descriptor)
             for folder in (self._folder, *self._folder.parents[:2]):
                 _sync_folder(folder)
+        except FileNotFoundError as problem:
+            # Its upload was removed while it arrived.
+            raise BrokenUpload from problem
         except OSError as problem:
             # A failed sync may have dropped pages for good: the upload fails, it is never retried.
             raise NoSpoolSpace from problem
