@@ -1,0 +1,1 @@
+"""Tests of jobs as a person sees and steers them."""
