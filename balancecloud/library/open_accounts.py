@@ -59,13 +59,6 @@ class OpenAccounts:
             self._opened[account_id] = _Opened(provider, row.folder, now)
             return provider
 
-    def close(self) -> None:
-        """Let go of every account."""
-        with self._lock:
-            for opened in self._opened.values():
-                opened.provider.close()
-            self._opened.clear()
-
     def _row(self, account_id: uuid.UUID) -> CloudAccount:
         with self._vault.sessions() as session:
             row = session.scalar(select(CloudAccount).where(CloudAccount.id == account_id))

@@ -100,6 +100,21 @@ def test_in_the_browser_nothing_is_linked_or_stored_before_it_is_confirmed(
     assert attempts(gateway) == []
 
 
+def test_the_proposal_says_when_it_is_an_account_already_linked(
+    gateway: Gateway, person: Linker
+) -> None:
+    address = new_address()
+    account_id = link(gateway, person, "onedrive", address)
+    answer = consent(begin(gateway, person, "onedrive").oauth_url, address)
+    attempt_id = receive_callback(gateway, person, callback_of("onedrive", answer))
+    with gateway.sessions() as session:
+        shown = proposal(session, gateway, person, attempt_id)
+    assert shown.relinks is not None
+    assert shown.relinks.id == account_id
+    linked = confirm_link(gateway, person, attempt_id)
+    assert (linked.account_id, linked.is_new) == (account_id, False)
+
+
 def test_a_confirmation_counts_once(gateway: Gateway, person: Linker) -> None:
     begun = begin(gateway, person, "onedrive")
     answer = consent(begun.oauth_url, new_address())
