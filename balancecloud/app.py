@@ -109,9 +109,8 @@ def flask_settings(config: Config) -> dict[str, object]:
         "WTF_CSRF_TIME_LIMIT": config.session_absolute_seconds,
         "WTF_CSRF_SSL_STRICT": False,  # Origin and Sec-Fetch-Site say it better than Referer
         "SESSION_PROTECTION": None,
-        "TRUSTED_HOSTS": list(config.trusted_hosts),
         "MAX_CONTENT_LENGTH": MIB,
-        "MAX_FORM_MEMORY_SIZE": 256 * 1024,
+        "MAX_FORM_MEMORY_SIZE": security.LONGEST_FORM,
         "MAX_FORM_PARTS": 100,
         "SQLALCHEMY_DATABASE_URI": config.database_url,
         "TEMPLATES_AUTO_RELOAD": False,

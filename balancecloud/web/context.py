@@ -47,7 +47,7 @@ def install(app: Flask, parts: Parts) -> None:
     """Keep the parts with the application and end each request's transaction in one place."""
     app.extensions[KEY] = parts
     app.after_request(_end_transaction)
-    login.init_app(app)
+    login.init_app(app, add_context_processor=False)
     login.request_loader(_load_sign_in)
 
 

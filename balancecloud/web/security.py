@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, make_response, request
 from flask_wtf.csrf import validate_csrf
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import ValidationError
 
@@ -17,6 +17,7 @@ from balancecloud.web import context
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+LONGEST_FORM: Final = 256 * 1024
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 HOME: Final = "/"
 
@@ -77,8 +78,10 @@ class PlainRequest(Request):
 
 def register(app: Flask) -> None:
     """Check every request before its view runs and dress every answer."""
+    app.before_request(_refuse_host)
     app.before_request(_answer_preflight)
     app.before_request(_refuse_encoded)
+    app.before_request(_hold_forms_short)
     app.before_request(_guard)
     app.after_request(_add_cors)
     app.after_request(_add_headers)
@@ -130,6 +133,19 @@ def _guard() -> None:
         context.sign_in()
     if changes and not context.carries_bearer():
         csrf.protect(apply_exemptions=True)
+
+
+def _refuse_host() -> None:
+    # Flask's own check builds no addresses afterwards, so not even its error page can be shown.
+    name, _, port = request.host.rpartition(":")
+    if (name if port.isdecimal() else request.host) not in context.config().trusted_hosts:
+        raise BadRequest
+
+
+def _hold_forms_short() -> None:
+    # These are read at once: Werkzeug's limit of form memory holds for multipart bodies only.
+    if request.mimetype == "application/x-www-form-urlencoded":
+        request.max_content_length = LONGEST_FORM
 
 
 def _refuse_encoded() -> None:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from flask import Flask, Response, request, send_from_directory, url_for
+from flask import Flask, Response, request, send_from_directory
 
 from balancecloud.web.security import public
 
@@ -22,7 +22,7 @@ def register(app: Flask) -> None:
 
 def asset(path: str) -> str:
     """Return the address of a static file, with its content's hash in it."""
-    return url_for("static", filename=path, v=_hash(path))
+    return f"/static/{path}?v={_hash(path)}"
 
 
 def _hash(path: str) -> str:

@@ -1,0 +1,153 @@
+"""How often one may ask, and what happens when Redis cannot say."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from balancecloud.app import create_app
+from balancecloud.config import Config
+from balancecloud.extensions import db
+from balancecloud.web import limits
+from tests.web.browser import Browser
+from tests.web.program import Program
+
+pytestmark = pytest.mark.real
+
+
+def from_address(app: Flask, address: str) -> Program:
+    """A program that calls from this address."""
+    program = Program(app)
+    program.client.environ_base["REMOTE_ADDR"] = address
+    return program
+
+
+def test_t10_a_sixth_password_within_a_minute_is_not_tried(app: Flask, browser: Browser) -> None:
+    Browser(app).register()
+    statuses = [browser.sign_in(password="wrong wrong wrong").status_code for _ in range(6)]
+    assert statuses == [401] * 5 + [429]
+    answer = browser.sign_in()
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["Retry-After"]) <= 61
+    assert "Too many tries. Wait" in answer.text
+    assert not browser.is_inside()
+
+
+def test_t10_pages_and_api_count_together_and_the_spelling_does_not_matter(
+    app: Flask, browser: Browser
+) -> None:
+    program = Program(app)
+    for email in ("ada@example.org", " ADA@example.org", "Ada@Example.Org "):
+        assert program.login(email, "wrong").status_code == 401
+    for _ in range(2):
+        assert browser.sign_in(password="wrong").status_code == 401
+    answer = program.login(password="wrong")
+    assert (answer.status_code, answer.get_json()["code"]) == (429, "too_many")
+
+
+def test_t10_other_people_get_in_meanwhile(app: Flask) -> None:
+    Browser(app).register("grace@example.org")
+    attacker = from_address(app, "203.0.113.1")
+    for _ in range(6):
+        attacker.login("ada@example.org", "wrong")
+    assert from_address(app, "203.0.113.2").login("grace@example.org").status_code == 200
+
+
+def test_t10_one_address_has_twenty_tries_over_all_accounts(app: Flask) -> None:
+    attacker = from_address(app, "203.0.113.1")
+    statuses = [
+        attacker.login(f"person{number}@example.org", "wrong").status_code for number in range(21)
+    ]
+    assert statuses == [401] * 20 + [429]
+
+
+@pytest.mark.parametrize(
+    ("address", "counted_as"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("", "local"),
+    ],
+)
+def test_an_ipv6_network_counts_as_one_address(app: Flask, address: str, counted_as: str) -> None:
+    with app.test_request_context(environ_base={"REMOTE_ADDR": address}):
+        assert limits.address() == counted_as
+
+
+def test_a_person_has_six_hundred_calls_a_minute(program: Program) -> None:
+    program.register()
+    statuses = [program.call("GET", "/api/auth/me").status_code for _ in range(600)]
+    assert statuses[:599] == [200] * 599
+    answer = program.call("GET", "/api/auth/me")
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_pages_and_conditional_polls_do_not_count(app: Flask, browser: Browser) -> None:
+    browser.register()
+    with app.test_request_context("/api/jobs", headers={"If-None-Match": '"1.2"'}):
+        assert limits._is_not_counted()
+    with app.test_request_context("/api/files/upload", method="POST"):
+        assert limits._is_not_counted()
+    with app.test_request_context("/files"):
+        assert limits._is_not_counted()
+    with app.test_request_context("/api/jobs"):
+        assert not limits._is_not_counted()
+
+
+def test_limits_can_be_switched_off(config: Config) -> None:
+    app = create_app(dataclasses.replace(config, rate_limits=False))
+    program = Program(app)
+    statuses = {program.login(password="wrong").status_code for _ in range(8)}
+    assert statuses == {401}
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def without_redis(config: Config) -> Iterator[Flask]:
+    """An application whose Redis is away."""
+    app = create_app(dataclasses.replace(config, redis_url="unix:///nonexistent/redis.sock"))
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def test_without_redis_passwords_are_refused_and_reading_goes_on(
+    app: Flask, without_redis: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    program, browser = Program(app), Browser(app)
+    browser.register()
+    program.login()
+    lonely = Browser(without_redis)
+    lonely.client.set_cookie("balancecloud", browser.cookie() or "")
+    assert lonely.get("/settings").status_code == 200
+    assert lonely.get("/files").status_code == 200
+    reader = Program(without_redis)
+    reader.token = None
+    answer = reader.login()
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "not_ready")
+    assert answer.headers["Retry-After"]
+    page = Browser(without_redis).sign_in()
+    assert page.status_code == 503
+    assert "nonexistent" not in page.text
+    health = reader.call("GET", "/api/health")
+    assert (health.status_code, health.get_json()["status"]) == (200, "degraded")
+    assert health.get_json()["checks"]["queue"] == "down"
+
+
+def test_without_redis_the_api_still_reads(
+    app: Flask, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = Program(app)
+    program.register()
+    away = dataclasses.replace(config, redis_url="unix:///nonexistent/redis.sock")
+    lonely = create_app(away)
+    reader = Program(lonely)
+    reader.token = program.token
+    assert reader.call("GET", "/api/files").status_code == 200
+    assert reader.call("GET", "/api/jobs").status_code == 200
+    with lonely.app_context():
+        db.engine.dispose()
