@@ -68,14 +68,27 @@ def refuse_other_schema(connection: Connection) -> None:
 
 def refuse_unknown_master_keys(connection: Connection, known: frozenset[int]) -> None:
     """Raise when rows are wrapped under a master key that is not given, naming it with counts."""
-    unknown = []
+    unknown = [
+        f"{count} rows of {table} need {number}"
+        for number, tables in sorted(rows_by_master_key(connection).items())
+        for table, count in tables.items()
+        if number not in known
+    ]
+    if unknown:
+        raise ConfigError(f"MASTER_KEY_FILE lacks keys in use: {'; '.join(unknown)}.")
+
+
+def rows_by_master_key(connection: Connection) -> dict[int, dict[str, int]]:
+    """Return, for each master key in use, how many rows of which table need it."""
+    needed: dict[int, dict[str, int]] = {}
     for table in _UNDER_MASTER_KEYS:
         rows = connection.execute(
             select(table.master_version, func.count())
-            .where(table.master_version.not_in(known))
+            .where(table.master_version.is_not(None))
             .group_by(table.master_version)
-            .order_by(table.master_version)
         )
-        unknown += [f"{count} rows of {table.__tablename__} need {n}" for n, count in rows]
-    if unknown:
-        raise ConfigError(f"MASTER_KEY_FILE lacks keys in use: {'; '.join(unknown)}.")
+        for number, count in rows:
+            if number is None:  # for the type checker: the query leaves these out
+                continue
+            needed.setdefault(number, {})[table.__tablename__] = count
+    return needed

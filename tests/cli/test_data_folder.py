@@ -24,7 +24,7 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     make_secrets(folder)
 
     assert {name: folder.secret(name).read_bytes() for name in before} == before
-    folder.lock.close()
+    folder.release()
 
 
 @pytest.mark.parametrize("name", ["master_keys", "pepper", "database_password"])
@@ -38,7 +38,7 @@ def test_a_lost_secret_is_told_rather_than_replaced(tmp_path: Path, name: str) -
         make_secrets(folder)
 
     assert not folder.secret(name).exists()
-    folder.lock.close()
+    folder.release()
 
 
 def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
@@ -47,8 +47,8 @@ def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match="already runs"):
         open_data_folder(tmp_path / "data")
 
-    first.lock.close()
-    open_data_folder(tmp_path / "data").lock.close()
+    first.release()
+    open_data_folder(tmp_path / "data").release()
 
 
 def test_f_44_a_secret_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -62,10 +62,10 @@ def test_f_44_a_secret_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_was_opened_to_others_is_closed_again(tmp_path: Path) -> None:
-    open_data_folder(tmp_path / "data").lock.close()
+    open_data_folder(tmp_path / "data").release()
     (tmp_path / "data" / "secrets").chmod(0o755)
 
-    open_data_folder(tmp_path / "data").lock.close()
+    open_data_folder(tmp_path / "data").release()
 
     assert stat.S_IMODE((tmp_path / "data" / "secrets").stat().st_mode) == 0o700
 

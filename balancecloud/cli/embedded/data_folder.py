@@ -20,11 +20,11 @@ _MARK: Final = "lock"
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
-    """Where what lies; held by one launcher at a time, as long as `lock` is open."""
+    """Where what lies; held by one process at a time, as long as its `lock` is open."""
 
     path: Path
     sockets: Path
-    lock: TextIO
+    lock: TextIO | None  # None: another process holds it
 
     def secret(self, name: str) -> Path:
         """Return the file of a secret."""
@@ -33,6 +33,11 @@ class DataFolder:
     def log(self, name: str) -> Path:
         """Return a child's log."""
         return self.path / "logs" / f"{name}.log"
+
+    def release(self) -> None:
+        """Let another process have it."""
+        if self.lock is not None:
+            self.lock.close()
 
     @property
     def pids(self) -> Path:
@@ -53,6 +58,18 @@ class DataFolder:
     def simulated(self) -> Path:
         """What the simulated clouds hold."""
         return self.path / "simulated"
+
+
+class AlreadyRuns(CannotStart):
+    """A launcher holds this data folder."""
+
+    code = "already_runs"
+
+
+def open_running_folder(path: Path) -> DataFolder:
+    """Return the data folder of a launcher that runs, without holding it."""
+    whole = path.expanduser().absolute()
+    return DataFolder(whole, socket_folder(whole), None)
 
 
 def open_data_folder(path: Path) -> DataFolder:
@@ -99,7 +116,7 @@ def _lock(folder: Path) -> TextIO:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as problem:
         lock.close()
-        raise CannotStart(
+        raise AlreadyRuns(
             f"BalanceCloud already runs with the data folder {folder}. Stop it first, or set "
             "DATA_DIR and PORT to start another one."
         ) from problem

@@ -22,7 +22,7 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 DATABASE: Final = "balancecloud"
 # What `python -m cloudsim` knows by itself; it guards nothing.
 SIMULATED_CLIENT: Final = ("balancecloud-demo", b"simulated-not-secret\n")
-_SECRET_FILES: Final = {
+SECRET_FILES: Final = {
     "SECRET_KEY_FILE": "secret_key",
     "TOKEN_KEY_FILE": "token_key",
     "QUEUE_KEY_FILE": "queue_key",
@@ -127,7 +127,7 @@ class Household:
     def environment(self) -> dict[str, str]:
         """Return what the programs are told: paths and addresses, no secret."""
         made = dict(self.launch.environment)
-        for variable, name in _SECRET_FILES.items():
+        for variable, name in SECRET_FILES.items():
             made.setdefault(variable, str(self.folder.secret(name)))
         made["DATA_DIR"] = str(self.folder.path)
         made["PUBLIC_URL"] = self.launch.public_url
