@@ -28,7 +28,7 @@ def register(app: Flask, clock: Clock = SYSTEM_CLOCK) -> None:
         "plural": plural,
         "number": number,
         "kind": kind,
-        "ago": lambda at: ago(at, clock.now()),
+        "ago": lambda at, within=False: ago(at, clock.now(), within=within),
         "time_of_day": time_of_day,
         "lanes": lanes.draw_placement,
         "drawn": lanes.draw_chunk_map,
@@ -109,9 +109,12 @@ def duration(seconds: int) -> str:
     return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
-def ago(at: datetime, now: datetime) -> Markup:
-    """Return a `<time>` that reads well: "12 min ago", "Yesterday", "3 Nov 2026"."""
-    return _time(at, _relative(at.astimezone(UTC), now.astimezone(UTC)), "")
+def ago(at: datetime, now: datetime, *, within: bool = False) -> Markup:
+    """Return a `<time>`: "12 min ago", "Yesterday", "3 Nov 2026"; or fit `within` a sentence."""
+    words = _relative(at.astimezone(UTC), now.astimezone(UTC))
+    if within and words in {"Just now", "Yesterday"}:
+        words = words.lower()
+    return _time(at, words, "")
 
 
 def time_of_day(at: datetime) -> Markup:

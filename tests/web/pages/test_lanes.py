@@ -1,0 +1,44 @@
+"""Lane maps: nothing is drawn that is not so, and the table says the same."""
+
+import itertools
+
+from balancecloud.web import lanes
+from tests.web.pages import samples
+
+
+def test_each_account_has_a_row_with_its_counts() -> None:
+    drawn = lanes.draw_placement(samples.placed(samples.ACCOUNTS[:3], 22))
+    assert [row.account.letter for row in drawn] == ["G", "O", "W"]
+    assert [(row.stored_count, row.total) for row in drawn] == [(22, 22)] * 3
+    assert all(row.stored.count("M") == 22 and not row.wrong for row in drawn)
+
+
+def test_many_chunks_share_columns_and_the_worst_state_shows() -> None:
+    drawn = lanes.draw_placement(samples.placed(samples.ACCOUNTS[:3], 300, missing=120))
+    assert all(row.total <= 28 for row in drawn)
+    assert sum(row.wrong.count("M") for row in drawn) == 1
+
+
+def test_no_chunks_draw_nothing() -> None:
+    (row,) = lanes.draw_placement(samples.placed(samples.ACCOUNTS[:1], 0))
+    assert (row.stored, row.waiting, row.absent, row.wrong) == ("", "", "", "")
+
+
+def test_a_job_s_map_draws_each_cell_once() -> None:
+    chunks = samples.chunk_map(73, 146, 58)
+    for lane, row in zip(chunks.lanes, lanes.draw_chunk_map(chunks), strict=True):
+        states = [cell.state for cell in lane.cells]
+        assert row.stored.count("M") == states.count("stored") == row.stored_count
+        assert row.waiting.count("M") == states.count("sealed")
+        assert row.absent.count("M") == states.count("planned") + states.count("failed")
+        assert row.wrong.count("M") == states.count("failed")
+
+
+def test_the_table_says_what_the_map_draws() -> None:
+    chunks = samples.chunk_map(73, 145, 58)
+    rows = lanes.rows_of_chunk_map(chunks)
+    assert (rows[0].first, rows[-1].last) == (1, 145)
+    assert [later.first - row.last for row, later in itertools.pairwise(rows)] == [1] * 72
+    for index, lane in enumerate(chunks.lanes):
+        said = {number: row.states[index] for number, row in enumerate(rows) if row.states[index]}
+        assert said == {cell.column: cell.state for cell in lane.cells}
