@@ -16,6 +16,8 @@ from types import FrameType
 from typing import Any, Final
 
 from redis import Redis
+from redis.exceptions import RedisError
+from rq.executions import Execution
 from rq.job import Job
 from rq.queue import Queue
 from rq.utils import current_timestamp, now
@@ -35,10 +37,13 @@ logger = logging.getLogger(__name__)
 class Listener(Worker):
     """A worker under a name of its own; each ring is answered in a forked process.
 
-    The first SIGTERM sets `stopping` in that process, which then hands its work back and ends.
+    The first SIGTERM sets `stopping` in that process, which then hands its work back and ends,
+    in `last_seconds` at most, so that nobody has to kill it.
     """
 
     log_result_lifespan = False
+    last_seconds = 9.0
+    max_connection_wait_time = 5.0  # a Redis that was away is noticed soon
 
     def __init__(self, *arguments: Any, stopping: threading.Event, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -59,6 +64,11 @@ class Listener(Worker):
             clean_worker_registry(queue)
             self._forget_abandoned(queue)
         self.last_cleaned_at = now()  # type: ignore[assignment] # RQ begins with None
+
+    def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
+        """Say in Redis that the ring is being answered; what is under way needs no Redis."""
+        with contextlib.suppress(RedisError):
+            super().maintain_heartbeats(job, execution)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """Log that a ring failed, without its arguments."""
@@ -82,7 +92,7 @@ class Listener(Worker):
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if self._shutdown_requested_date is not None:
-            self._stopping.set()
+            self._stop_horse()
 
     def _forget_abandoned(self, queue: Queue) -> None:
         started = queue.started_job_registry
@@ -92,8 +102,11 @@ class Listener(Worker):
             pipeline.zremrangebyscore(started.key, 0, current_timestamp())
             pipeline.execute()
 
-    def _stop_horse(self, _number: int, _frame: FrameType | None) -> None:
+    def _stop_horse(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         self._stopping.set()
+        last = threading.Timer(self.last_seconds, os._exit, [0])
+        last.daemon = True
+        last.start()
 
     def _tell_horse(self) -> None:
         # RQ's own kill_horse signals a process group, which just after the fork is still ours.

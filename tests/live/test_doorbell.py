@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from rq.exceptions import NoSuchJobError
 from rq.queue import Queue
 from rq.utils import as_text
@@ -54,8 +56,9 @@ import threading, time, uuid
 from pathlib import Path
 from redis import Redis
 from balancecloud.config import Secret
-from balancecloud.live.listener import listen
+from balancecloud.live.listener import Listener, listen
 
+Listener.last_seconds = 2.0
 stopping = threading.Event()
 
 def look(row):
@@ -188,24 +191,27 @@ def test_q_02_callbacks_and_webhooks_beside_a_signed_ring_do_nothing(
     assert helper.log.read_text().count("failed") == 0
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        signed("look", "not a uuid"),
-        signed("look"),
-        signed("look", str(uuid.uuid4()), str(uuid.uuid4())),
-        signed("look", 7),
-        signed("look", str(uuid.uuid4()).upper()),
-        signed("look", str(uuid.uuid4()), named={"row": "x"}),
-        signed("look", str(uuid.uuid4()), instance="x"),
-        signed("__class__", str(uuid.uuid4())),
-        SignedJson(KEY).dumps(None),
-        SignedJson(Secret(bytes(32))).dumps(["look", None, [str(uuid.uuid4())], {}]),
-        b"",
-        b"\x78\x9c broken",
-        zlib.compress(bytes(1 << 20)) + bytes(1024),
-    ],
-)
+ROW = str(uuid.uuid4())
+FORGED = {
+    "an argument that is no id": signed("look", "not a uuid"),
+    "no argument": signed("look"),
+    "two arguments": signed("look", ROW, ROW),
+    "a number": signed("look", 7),
+    "an id spelled otherwise": signed("look", ROW.upper()),
+    "an id in braces": signed("look", f"{{{ROW}}}"),
+    "named arguments": signed("look", ROW, named={"row": "x"}),
+    "an instance": signed("look", ROW, instance="x"),
+    "another name": signed("__class__", ROW),
+    "a name that is a list": SignedJson(KEY).dumps([["look"], None, [ROW], None]),
+    "null": SignedJson(KEY).dumps(None),
+    "another key": SignedJson(Secret(bytes(32))).dumps(["look", None, [ROW], {}]),
+    "nothing": b"",
+    "a broken compression": b"\x78\x9c broken",
+    "a bomb": zlib.compress(bytes(1 << 20)) + bytes(1024),
+}
+
+
+@pytest.mark.parametrize("data", FORGED.values(), ids=FORGED)
 def test_whatever_is_none_of_ours_is_absent(redis: Redis, data: bytes) -> None:
     rings = ring_class({LOOK: lambda _row: None})
     ring_id = push(redis, data)
@@ -299,6 +305,15 @@ def test_f_39_the_first_sigterm_reaches_what_is_under_way(bell: Doorbell, helper
     assert helper.rows()[-1] == "ended"
 
 
+def test_f_39_what_does_not_hear_ends_all_the_same(bell: Doorbell, helper: Helper) -> None:
+    helper.start("time.sleep(50)")
+    bell.ring(uuid.uuid4())
+    helper.wait_for(1)
+    threading.Event().wait(0.2)
+
+    assert helper.stop() == 0
+
+
 def test_what_is_under_way_hears_of_the_workers_death(bell: Doorbell, helper: Helper) -> None:
     helper.start("assert stopping.wait(15); Path(file.name).open('a').write('ended ')")
     bell.ring(uuid.uuid4())
@@ -346,7 +361,9 @@ def test_rings_do_not_pile_up_while_nobody_answers(redis: Redis, bell: Doorbell)
 def test_without_redis_a_ring_fails_quietly_and_is_told_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bell = Doorbell(Redis(unix_socket_path=str(tmp_path / "nowhere")), KEY)
+    bell = Doorbell(
+        Redis(unix_socket_path=str(tmp_path / "nowhere"), retry=Retry(NoBackoff(), 0)), KEY
+    )
 
     assert [bell.ring(uuid.uuid4()) for _ in range(3)] == [False] * 3
     assert (bell.workers(), bell.waiting()) == (None, None)

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from balancecloud.live.progress import KEPT_SECONDS, Figures, LiveFile, ProgressStore
 from tests.fakes.manual_clock import ManualClock
@@ -178,7 +180,9 @@ def test_figures_hold_ids_and_numbers_and_go_after_a_day(
 
 
 def test_without_redis_nothing_is_known_and_nothing_breaks(tmp_path: Path) -> None:
-    progress = ProgressStore(Redis(unix_socket_path=str(tmp_path / "nowhere")))
+    progress = ProgressStore(
+        Redis(unix_socket_path=str(tmp_path / "nowhere"), retry=Retry(NoBackoff(), 0))
+    )
     job = uuid.uuid4()
 
     progress.forget_file(job, uuid.uuid4())

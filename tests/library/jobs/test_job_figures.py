@@ -7,6 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from sqlalchemy import event
 
 from balancecloud.library import jobs
@@ -131,7 +133,9 @@ def test_after_redis_was_emptied_figures_are_the_databases_under_another_run(
 
 
 def test_without_redis_pages_show_what_the_database_knows(person: Person, tmp_path: Path) -> None:
-    nowhere = ProgressStore(Redis(unix_socket_path=str(tmp_path / "nowhere")))
+    nowhere = ProgressStore(
+        Redis(unix_socket_path=str(tmp_path / "nowhere"), retry=Retry(NoBackoff(), 0))
+    )
     arrived = person.upload(bytes(1000))
     set_job(person, arrived.job_id, state=JobState.RUNNING)
 
