@@ -33,14 +33,17 @@ def close_view(session: Session, row: Job, live: Live) -> JobView:
 
 
 def live_figures(session: Session, progress: ProgressStore, row: Job) -> Live:
-    """Return what Redis knows of a job. Where it has forgotten one that runs, a new run begins."""
+    """Return what Redis knows of a job that is not over.
+
+    Of one that runs, Redis is told what is committed: after it was emptied a new run begins from
+    there, and what a request receives, which only rows say, has a speed too.
+    """
     if row.state in ENDED:
         return {}
-    live = progress.snapshots([row.id])
-    if not live and row.state is JobState.RUNNING:
-        begun = progress.start(row.id, row.user_id, _committed(session, row.id))
-        live = {row.id: begun} if begun else {}
-    return live
+    if row.state is not JobState.RUNNING:
+        return progress.snapshots([row.id])
+    known = progress.start(row.id, row.user_id, _committed(session, row.id))
+    return {row.id: known} if known else {}
 
 
 def _committed(session: Session, job_id: uuid.UUID) -> Figures:

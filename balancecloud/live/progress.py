@@ -134,7 +134,7 @@ class ProgressStore:
         return f"{_text(run)}.{_text(seq)}"
 
     def start(self, job_id: uuid.UUID, user_id: uuid.UUID, figures: Figures) -> LiveSnapshot | None:
-        """Begin a new run from what the database knows, unless one is under way."""
+        """Take over what the database knows, as a new run unless one is under way; return all."""
         if self.update(job_id, user_id, figures) is None:
             return None
         return self.snapshot(job_id)

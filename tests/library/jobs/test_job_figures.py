@@ -172,6 +172,25 @@ def test_time_left_is_said_when_it_can_be_known(person: Person, redis: Redis) ->
     assert (stalled.eta_seconds, stalled.eta_kind) == (None, "waiting")
 
 
+def test_what_arrives_has_a_speed_though_only_rows_say_so(person: Person, redis: Redis) -> None:
+    clock = ManualClock()
+    progress = ProgressStore(redis, clock)
+    arrived = person.upload(bytes(100_000))
+    version_id = person.version(arrived).id
+    set_job(person, arrived.job_id, state=JobState.RUNNING)
+    samples = []
+    for second in range(30):
+        set_version(
+            person, version_id, state=VersionState.RECEIVING, received_bytes=20_000 + second * 1000
+        )
+        samples.append(detail_of(person, progress, arrived.job_id).job.progress)
+        clock.advance(1)
+
+    assert samples[-1].bytes == Stages(100_000, 49_000, 0, 0)
+    assert 700 < samples[-1].rate_in <= 1000
+    assert samples[-1].rate_out == 0
+
+
 def test_a_list_of_many_jobs_takes_as_many_queries_as_of_one(
     person: Person, progress: ProgressStore
 ) -> None:
