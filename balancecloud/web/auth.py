@@ -10,6 +10,7 @@ from balancecloud.errors import BadCredentials, EmailTaken, Invalid, Registratio
 from balancecloud.identity import sessions, signing_in, users
 from balancecloud.identity.signing_in import Attempt
 from balancecloud.web import context, forms, security
+from balancecloud.web.known_browsers import account_of
 
 blueprint = Blueprint("auth", __name__)
 
@@ -48,7 +49,7 @@ def register() -> ResponseReturnValue:
     opened = signing_in.welcome(
         context.session(), context.config(), person, context.origin(), "browser"
     )
-    return _enter(opened.secret, INSIDE)
+    return _enter(opened.secret, INSIDE, person.email)
 
 
 def _complaints(refused: Invalid | EmailTaken | RegistrationClosed) -> dict[str, list[str]]:
@@ -87,7 +88,7 @@ def sign_in() -> ResponseReturnValue:
         context.commit()  # the audit row outlives the refusal
         return _sign_in_page(refused.sentence, refused.status)
     _end_present()
-    return _enter(opened.secret, onward)
+    return _enter(opened.secret, onward, attempt.email)
 
 
 def _sign_in_page(error: str | None, status: int) -> Response:
@@ -104,9 +105,11 @@ def _end_present() -> None:
         sessions.end(context.session(), present.person.id, present.session_id)
 
 
-def _enter(secret: str, onward: str) -> ResponseReturnValue:
+def _enter(secret: str, onward: str, email: str) -> ResponseReturnValue:
     flask.session.clear()  # nothing chosen before the sign-in is known after it
-    return security.set_session_cookie(redirect(onward, 303), secret)
+    response = security.set_session_cookie(redirect(onward, 303), secret)
+    context.parts().limits.known.remember(response, account_of(email))
+    return response
 
 
 @blueprint.post("/sign-out")

@@ -5,11 +5,11 @@ lets pass. Which route has which limit is the table below; each application wrap
 because a Limiter keeps its storage to itself.
 """
 
-import hashlib
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from flask import Flask, request
@@ -18,8 +18,8 @@ from flask_login import current_user
 from redis import ConnectionPool
 
 from balancecloud.config import Config
+from balancecloud.web.known_browsers import KnownBrowsers, account_of
 
-ENTRY: Final = "sign-in"
 API: Final = "600 per minute"
 
 
@@ -28,8 +28,13 @@ class Rule:
     """At most `rate`, counted by `key`, over all routes that name the same `scope`."""
 
     rate: str
-    key: Callable[[], str]
+    key: Callable[[KnownBrowsers], str]
     scope: str
+
+
+def by_address(_known: KnownBrowsers) -> str:
+    """Return the address that asks."""
+    return address()
 
 
 def address() -> str:
@@ -43,12 +48,15 @@ def address() -> str:
     return str(found)
 
 
-def account() -> str:
-    """Return whose password is being tried, hashed: an address is nobody's business in Redis."""
+def by_account(known: KnownBrowsers) -> str:
+    """Return whose password is being tried; a browser that knows the account counts alone."""
+    account = _account()
+    return f"{account}/{known.number(account) or 'anywhere'}"
+
+
+def _account() -> str:
     body = request.get_json(silent=True) if request.is_json else request.form
-    email = body.get("email") if isinstance(body, Mapping) else None
-    spelled = email.strip().casefold() if isinstance(email, str) else ""
-    return hashlib.sha256(spelled.encode()).hexdigest()
+    return account_of(body.get("email") if isinstance(body, Mapping) else None)
 
 
 def person() -> str:
@@ -56,23 +64,28 @@ def person() -> str:
     return str(current_user.get_id()) if current_user.is_authenticated else address()
 
 
-def everyone() -> str:
-    """Return one key for all."""
-    return "all"
+def by_person(_known: KnownBrowsers) -> str:
+    """Return who is signed in."""
+    return person()
+
+
+def by_all(known: KnownBrowsers) -> str:
+    """Return one key for all, but for browsers that know the account."""
+    return known.number(_account()) or "all"
 
 
 SIGN_IN: Final = (
-    Rule("5 per minute", account, "sign-in/account"),
-    Rule("20 per minute", address, "sign-in/address"),
-    Rule("600 per minute", everyone, "sign-in/all"),
+    Rule("5 per minute", by_account, "sign-in/account"),
+    Rule("20 per minute", by_address, "sign-in/address"),
+    Rule("600 per minute", by_all, "sign-in/all"),
 )
 REGISTER: Final = (
-    Rule("30 per hour", address, "register/address"),
-    Rule("600 per hour", everyone, "register/all"),
+    Rule("30 per hour", by_address, "register/address"),
+    Rule("600 per hour", by_all, "register/all"),
 )
 # A burst of 5,000, and 200 a second over time.
-UPLOAD: Final = (Rule("5000 per 25 second", person, "upload"),)
-PASSWORD: Final = (Rule("5 per minute", person, "password"),)
+UPLOAD: Final = (Rule("5000 per 25 second", by_person, "upload"),)
+PASSWORD: Final = (Rule("5 per minute", by_person, "password"),)
 
 # Passwords: without Redis these are refused.
 STRICT: Final[Mapping[str, tuple[Rule, ...]]] = {
@@ -99,6 +112,7 @@ class Limits:
     def __init__(self, config: Config, pool: ConnectionPool) -> None:
         uri = config.redis_url.replace("unix://", "redis+unix://", 1)
         self.enabled = config.rate_limits
+        self.known = KnownBrowsers(config)
         self._strict = Limiter(
             address,
             storage_uri=uri,
@@ -129,7 +143,10 @@ class Limits:
                 view: Callable[..., Any] = app.view_functions[endpoint]
                 for rule in rules:
                     view = limiter.shared_limit(
-                        rule.rate, rule.scope, key_func=rule.key, exempt_when=_is_reading
+                        rule.rate,
+                        rule.scope,
+                        key_func=partial(rule.key, self.known),
+                        exempt_when=_is_reading,
                     )(view)
                 app.view_functions[endpoint] = view
 

@@ -123,7 +123,11 @@ def test_t05_the_cookies_of_https_have_every_flag(https_app: Flask) -> None:
     form = browser.get("/settings").headers.getlist("Set-Cookie")
     set_now = answer.headers.getlist("Set-Cookie") + form
     named = {line.split("=")[0]: line.split("; ") for line in set_now if "Max-Age=0" not in line}
-    assert set(named) == {"__Host-balancecloud", "__Host-balancecloud-form"}
+    assert set(named) == {
+        "__Host-balancecloud",
+        "__Host-balancecloud-form",
+        "__Host-balancecloud-known",
+    }
     for flags in named.values():
         assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(flags)
         assert not any(flag.startswith("Domain") for flag in flags)

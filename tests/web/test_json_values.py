@@ -66,5 +66,5 @@ def test_depth_has_a_bound(provider: ApiJson) -> None:
 
 @pytest.mark.parametrize("text", ['"\\ud800"', '{"a": ["\\udfff"]}', '{"\\ud800": 1}', "{", ""])
 def test_what_is_no_text_is_refused(provider: ApiJson, text: str) -> None:
-    with pytest.raises(ValueError, match="surrogates|Expecting"):
+    with pytest.raises(ValueError, match=r"surrogates|Expecting"):
         provider.loads(text)

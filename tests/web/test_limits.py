@@ -54,6 +54,44 @@ def test_t10_other_people_get_in_meanwhile(app: Flask) -> None:
     assert from_address(app, "203.0.113.2").login("grace@example.org").status_code == 200
 
 
+def test_t10_the_owner_gets_in_where_they_have_signed_in_before(
+    app: Flask, browser: Browser
+) -> None:
+    browser.register()
+    browser.submit("/settings", {}, "/sign-out")
+    for number in range(20):
+        from_address(app, f"203.0.113.{number}").login(password="wrong")
+    assert Browser(app).sign_in().status_code == 429
+    assert browser.sign_in().status_code == 303
+
+
+def test_t10_a_known_browser_has_five_tries_too(browser: Browser) -> None:
+    browser.register()
+    browser.submit("/settings", {}, "/sign-out")
+    statuses = [browser.sign_in(password="wrong").status_code for _ in range(6)]
+    assert statuses == [401] * 5 + [429]
+
+
+def test_t10_a_browser_known_to_one_account_is_a_stranger_to_others(
+    app: Flask, browser: Browser
+) -> None:
+    browser.register("eve@example.org")
+    browser.submit("/settings", {}, "/sign-out")
+    for _ in range(5):
+        Program(app).login(password="wrong")
+    assert browser.sign_in(password="wrong").status_code == 429
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "WyJhIiwiYiJd.AAAA", "e30.AAAA"])
+def test_t10_a_cookie_that_we_did_not_sign_knows_nobody(
+    app: Flask, browser: Browser, cookie: str
+) -> None:
+    for _ in range(5):
+        Program(app).login(password="wrong")
+    browser.client.set_cookie("balancecloud-known", cookie)
+    assert browser.sign_in(password="wrong").status_code == 429
+
+
 def test_t10_one_address_has_twenty_tries_over_all_accounts(app: Flask) -> None:
     attacker = from_address(app, "203.0.113.1")
     statuses = [
