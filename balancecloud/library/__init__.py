@@ -1,3 +1,4 @@
 """What people do: folders, uploads, downloads, quota, cloud accounts, jobs as they see them.
 
-Knows no HTTP and no queue."""
+Knows no HTTP and no queue.
+"""

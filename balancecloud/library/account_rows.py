@@ -183,4 +183,13 @@ def _take_up_shards(session: Session, account_id: uuid.UUID) -> None:
         .values(state=ShardState.STORED, verified_at=None)
         .execution_options(synchronize_session=False)
     )
+    there = select(func.coalesce(func.sum(ShardRow.length), 0)).where(
+        ShardRow.account_id == account_id, ShardRow.state == ShardState.STORED
+    )
+    session.execute(
+        update(CloudAccount)
+        .where(CloudAccount.id == account_id)
+        .values(stored_bytes=there.scalar_subquery())
+        .execution_options(synchronize_session=False)
+    )
     reassess(session, account_id)

@@ -1,6 +1,7 @@
 """Linking a folder of this server: below what is allowed, one of each person's own."""
 
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 from balancecloud.clouds.folder import allowed_path
@@ -20,16 +21,24 @@ def link_folder(gateway: Gateway, user_id: uuid.UUID, path: str) -> Linked:
         found = try_out(gateway.installation, gateway.clock, candidate)
     except (ProviderError, LinkRefused) as error:
         raise Invalid({"path": [error.sentence]}, error.sentence) from error
+    # People see the name they gave, never where it lies on this server.
+    named = replace(found, identity=replace(found.identity, address=place.parent.name))
     with gateway.sessions.begin() as session:
-        return keep_account(session, gateway.keys, user_id, found)
+        return keep_account(session, gateway.keys, user_id, named)
 
 
 def own_place(gateway: Gateway, user_id: uuid.UUID, path: str) -> Path:
-    """Return the person's own folder below an allowed path, so that two people never share one."""
+    """Return the person's own folder below an allowed path, so that two people never share one.
+
+    `path` is absolute, or a name below the first allowed folder.
+    """
     if not path or len(path) > LONGEST_PATH:
         raise Invalid({"path": ["Enter the path of a folder."]})
+    roots = gateway.installation.folder_roots
+    # A bare name lies below the first folder that is allowed.
+    wanted = Path(path) if Path(path).is_absolute() or not roots else roots[0] / path
     try:
-        allowed = allowed_path(Path(path), gateway.installation.folder_roots)
-        return allowed_path(allowed / str(user_id), gateway.installation.folder_roots)
+        allowed = allowed_path(wanted, roots)
+        return allowed_path(allowed / str(user_id), roots)
     except AccessRefused as error:
         raise Invalid({"path": [error.sentence]}, error.sentence) from error

@@ -37,6 +37,9 @@ class CloudAccount(Base):
     total_bytes: Mapped[Bytes64 | None]  # null: unlimited or not told
     used_bytes: Mapped[Bytes64] = mapped_column(default=0, server_default=text("0"))
     room_read_at: Mapped[datetime | None]
+    # Of our own shards. Accounts are levelled by the room that is ours to fill, not by what else
+    # lies on a disk or a drive.
+    stored_bytes: Mapped[Bytes64] = mapped_column(default=0, server_default=text("0"))
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
 

@@ -1,3 +1,4 @@
 """How bytes reach the clouds and come back: spool, writer, reader, placement, erasure, work.
 
-Never hears of Redis or HTTP."""
+Never hears of Redis or HTTP.
+"""

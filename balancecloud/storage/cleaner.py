@@ -145,7 +145,12 @@ def _forget(session: Session, claim: Claim, doomed: Doomed) -> None:
     if was.stored_at is not None:
         used = func.greatest(0, CloudAccount.used_bytes - was.length)
         session.execute(
-            update(CloudAccount).where(CloudAccount.id == doomed.account_id).values(used_bytes=used)
+            update(CloudAccount)
+            .where(CloudAccount.id == doomed.account_id)
+            .values(
+                used_bytes=used,
+                stored_bytes=func.greatest(0, CloudAccount.stored_bytes - was.length),
+            )
         )
     session.execute(update(Job).where(Job.id == claim.key).values(shards_done=Job.shards_done + 1))
 

@@ -191,7 +191,10 @@ def mark_stored(session: Session, claim: Claim, version_id: uuid.UUID, parcel: S
     session.execute(
         update(CloudAccount)
         .where(CloudAccount.id == account_id)
-        .values(used_bytes=CloudAccount.used_bytes + parcel.length)
+        .values(
+            used_bytes=CloudAccount.used_bytes + parcel.length,
+            stored_bytes=CloudAccount.stored_bytes + parcel.length,
+        )
     )
     _count_shards(session, claim, 0, 1)
     open_shards = select(ShardRow.index).where(

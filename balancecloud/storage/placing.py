@@ -193,7 +193,11 @@ def _protection(session: Session, version: Version) -> int:
 
 
 def _candidate(row: CloudAccount) -> Candidate:
-    return Candidate(row.id, row.domain, row.provider, row.used_bytes, row.total_bytes)
+    """Return an account as placement sees it: our own bytes, and the room that is ours to fill."""
+    if row.total_bytes is None:
+        return Candidate(row.id, row.domain, row.provider, row.stored_bytes, None)
+    free = max(0, row.total_bytes - row.used_bytes)
+    return Candidate(row.id, row.domain, row.provider, row.stored_bytes, row.stored_bytes + free)
 
 
 def _reserve(tools: Tools, account_id: uuid.UUID) -> ObjectId | None:

@@ -108,7 +108,7 @@ def _link_page(offer: ProviderOffer, errors: dict[str, list[str]], status: int) 
         offer=offer,
         errors=errors,
         values={"path": forms.line("path")},
-        folder_roots=[str(root) for root in context.config().folder_roots],
+        folder_roots=[root.name for root in context.config().folder_roots],
     )
     return make_response(page, status)
 

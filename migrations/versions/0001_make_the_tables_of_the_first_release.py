@@ -102,6 +102,7 @@ def upgrade() -> None:
         sa.Column("total_bytes", sa.BigInteger(), nullable=True),
         sa.Column("used_bytes", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("room_read_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("stored_bytes", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
