@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from sqlalchemy import Interval, literal, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -158,6 +159,36 @@ def https_app(config: Config) -> Iterator[Flask]:
     yield app
     with app.app_context():
         db.engine.dispose()
+
+
+def test_t06_a_new_secret_key_signs_nobody_out(config: Config, browser: Browser) -> None:
+    browser.register()
+    rotated = create_app(
+        dataclasses.replace(
+            config,
+            secret_key=type(config.secret_key)(b"a secret key of quite another kind"),
+            secret_key_fallbacks=(config.secret_key,),
+        )
+    )
+    after = Browser(rotated)
+    for name in ("balancecloud", "balancecloud-form"):
+        after.client.set_cookie(name, browser.cookie(name) or "")
+    assert after.is_inside()
+    assert after.submit("/settings", {"theme": "dark"}, "/settings/look").status_code == 303
+    with rotated.app_context():
+        db.engine.dispose()
+
+
+def test_t06_the_secret_key_alone_signs_nobody_in(app: Flask, browser: Browser) -> None:
+    browser.register()
+    signer = SecureCookieSessionInterface().get_signing_serializer(app)
+    assert signer
+    with app.app_context():
+        user_id = str(db.session().scalars(select(User.id)).one())
+    forger = Browser(app)
+    for name in ("balancecloud", "balancecloud-form", "remember_token"):
+        forger.client.set_cookie(name, str(signer.dumps({"_user_id": user_id, "_fresh": True})))
+    assert not forger.is_inside()
 
 
 def test_no_cookie_of_ours_names_anybody(browser: Browser) -> None:
