@@ -35,6 +35,15 @@ test: $(VENV)/.dev ## All tests but the long ones
 test-long: $(VENV)/.dev ## Memory with a 2 GB file, and what else takes minutes
 	$(BIN)/python -m pytest -m long --timeout 3600
 
+cover: $(VENV)/.dev ## The same, and which lines no test runs
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -m "not long and not live"
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --skip-covered
+
+migrate: $(VENV)/.run ## Bring the schema of DATABASE_URL up to date
+	@$(BIN)/python -m balancecloud.cli migrate
+
 bench: $(VENV)/.dev ## Measure, as ratios in one run
 	$(BIN)/python -m bench
 
@@ -43,4 +52,4 @@ deps: $(VENV)/.dev ## Pin the requirements anew from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded -o requirements-embedded.txt pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded --extra dev -o requirements-dev.txt pyproject.toml
 
-.PHONY: help setup run check test test-long bench deps
+.PHONY: help setup run check test test-long cover migrate bench deps

@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("migrate", help="bring the database's schema up to date")
     commands.add_parser("worker", help="store and delete in the background")
     commands.add_parser("tick", help="ring for due work and run the schedule")
+    commands.add_parser("healthy", help="exit 0 when the web on this computer answers")
     commands.add_parser("keys", help="list the master keys and how many rows need each")
     backup = commands.add_parser("backup", help="write database and secrets to one sealed file")
     _add_sealed_file(backup)

@@ -123,6 +123,14 @@ def test_at_home_no_setup_code_is_asked_for(running: Launcher) -> None:
     assert "Setup code" not in running.says()
 
 
+def test_healthy_tells_a_containers_runtime(running: Launcher) -> None:
+    there = launcher.run("healthy", PORT=str(running.port))
+    nobody = launcher.run("healthy", PORT="1")
+
+    assert (there.returncode, there.stdout) == (0, "healthy\n")
+    assert (nobody.returncode, nobody.stdout) == (1, "not healthy\n")
+
+
 @pytest.mark.parametrize("name", ["web", "worker", "tick", "simulator", "valkey", "postgres"])
 def test_a_child_that_dies_is_started_again(running: Launcher, name: str) -> None:
     before = running.child(name)

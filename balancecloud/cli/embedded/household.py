@@ -181,14 +181,27 @@ class Household:
 
 def web_is_healthy(port: int, host: str) -> bool:
     """Whether /api/health says that requests are answered and work is done."""
+    status, body = _ask(port, host, "/api/health")
+    try:
+        return status == 200 and json.loads(body)["checks"]["workers"] == "ok"
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def answers(port: int, host: str) -> bool:
+    """Whether the web answers at all."""
+    return _ask(port, host, "/api/health/live")[0] == 200
+
+
+def _ask(port: int, host: str, path: str) -> tuple[int, bytes]:
+    """Return status and body, or 0 and nothing; under the name that the web goes by."""
     connection = http.client.HTTPConnection(ports.LOOPBACK, port, timeout=5)
     try:
-        connection.request("GET", "/api/health", headers={"Host": host})
+        connection.request("GET", path, headers={"Host": host})
         reply = connection.getresponse()
-        report = json.loads(reply.read(65536))
-        return reply.status == 200 and report["checks"]["workers"] == "ok"
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
-        return False
+        return reply.status, reply.read(65536)
+    except (OSError, http.client.HTTPException):
+        return 0, b""
     finally:
         connection.close()
 
