@@ -1,16 +1,20 @@
 """How much a person uses, and how much their accounts hold."""
 
 import uuid
+from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from balancecloud.config import Config
 from balancecloud.library import account_views
 from balancecloud.library.views import Usage
+from balancecloud.models.clouds import Chunk, Pack
 from balancecloud.models.library import Node, Version
 from balancecloud.models.people import User
 from balancecloud.models.states import NodeKind, VersionState
+
+HARMED: Final = (VersionState.DEGRADED, VersionState.UNREADABLE)
 
 
 def usage(session: Session, config: Config, user_id: uuid.UUID) -> Usage:
@@ -26,8 +30,15 @@ def usage(session: Session, config: Config, user_id: uuid.UUID) -> Usage:
     less = session.scalars(
         select(func.count(func.distinct(Version.file_id))).where(
             Version.user_id == user_id,
-            Version.state.in_((VersionState.DEGRADED, VersionState.UNREADABLE)),
+            or_(Version.state.in_(HARMED), and_(Version.state == VersionState.STORED, _is_thin())),
         )
     ).one()
     accounts = account_views.list_accounts(session, config, user_id)
     return Usage(used, reserved, quota, files, accounts, less)
+
+
+def _is_thin() -> ColumnElement[bool]:
+    """Say whether a version was stored with less protection than asked: too few accounts then."""
+    layouts = select(Chunk.version_id).join(Pack, Pack.id == Chunk.pack_id)
+    thin = layouts.where(Chunk.version_id == Version.id, Pack.m < Version.protection)
+    return thin.correlate(Version).exists()
