@@ -70,14 +70,14 @@ def test_folders_are_made_found_and_refused(visitor: Visitor) -> None:
     for _ in range(2):
         visitor.go("/files")
         visitor.click("New folder")
-        page.get_by_label("Name", exact=True).fill("Photos & <b>more</b>")
+        page.get_by_label("Name", exact=True).fill("Photos & <b>more")
         visitor.click("Make folder")
     expect(page).to_have_title(re.compile("^Error:"))
     expect(page.locator(".wrong")).to_contain_text("already something with that name")
     page.get_by_label("Search by name").fill("<b>")
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_contain_text("1 file or folder in your whole library")
-    page.get_by_role("link", name="Photos & <b>more</b>", exact=True).click()
+    page.get_by_role("link", name="Photos & <b>more", exact=True).click()
     expect(page.locator("main")).to_contain_text("This folder is empty")
 
 

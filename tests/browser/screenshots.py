@@ -1,0 +1,148 @@
+"""Photographs every page of a real BalanceCloud, light and dark, wide and narrow.
+
+Run it with `python -m tests.browser.screenshots docs/screenshots`; it needs a chromium.
+"""
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.browser.conftest import NAMES, QUIET
+from tests.browser.visitor import Visitor
+from tests.journey.house import House, start
+
+MIB = 1 << 20
+EMAIL = "anna.lindqvist@example.org"
+THEMES = ("light", "dark")
+SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
+FILES = {
+    "Travel/Lisbon 2026/tram-28.jpg": 3 * MIB,
+    "Travel/Lisbon 2026/belem.jpg": 2 * MIB,
+    "Travel/ferry-crossing.mov": 64 * MIB,
+    "Travel/harbour-panorama.tif": 47 * MIB,
+    "Travel/site-backup-2026-11.tar.zst": 31 * MIB,
+    "Travel/tax-return-2025.pdf": 1_887_436,
+    "Travel/field-notes.md": 14_336,
+}
+LARGE = 700 * MIB
+
+
+@dataclass
+class Studio:
+    """Takes pictures of one house into one folder."""
+
+    browser: Browser
+    house: House
+    target: Path
+
+    def open(self, theme: str, size: str, state: object = None) -> BrowserContext:
+        width, height = SIZES[size]
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height},
+            storage_state=state,  # type: ignore[arg-type] # what storage_state() returned
+        )
+        context.add_cookies([{"name": "theme", "value": theme, "url": self.house.base}])
+        return context
+
+    def take(self, pages: dict[str, str], state: object = None) -> None:
+        """Photograph each page by its name, in every theme and size."""
+        for theme in THEMES:
+            for size in SIZES:
+                context = self.open(theme, size, state)
+                page = context.new_page()
+                for name, path in pages.items():
+                    page.goto(self.house.base + path)
+                    page.wait_for_load_state("load")
+                    page.evaluate("document.fonts.ready")
+                    page.screenshot(path=self.target / f"{name}-{theme}-{size}.png")
+                context.close()
+
+
+def make_files(folder: Path) -> Path:
+    for name, size in FILES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(os.urandom(size))
+    large = folder / "raw-footage.mov"
+    with large.open("wb") as written:
+        for _ in range(LARGE // MIB):
+            written.write(os.urandom(MIB))
+    return large
+
+
+def photograph(studio: Studio, folder: Path) -> None:
+    studio.take({"register": "/register", "sign-in": "/sign-in"})
+    large = make_files(folder)
+    context = studio.open("light", "desktop")
+    visitor = Visitor(context.new_page(), studio.house.base, has_scripts=True)
+    visitor.register(EMAIL)
+    state = context.storage_state()
+    studio.take({"files-empty": "/files", "clouds-empty": "/clouds"}, state)
+    furnish(visitor, studio.house, folder)
+    travel = path_of(visitor, "Travel")
+    visitor.go(travel)
+    visitor.page.get_by_role("link", name="ferry-crossing.mov", exact=True).click()
+    selected = visitor.page.url.removeprefix(studio.house.base)
+    visitor.go("/jobs")
+    done = visitor.page.locator(".joblist a").first.get_attribute("href") or ""
+    visitor.upload(large)
+    running = visitor.page.url.removeprefix(studio.house.base)
+    studio.take({"job": running}, state)
+    studio.take(
+        {
+            "jobs": "/jobs",
+            "job-done": done,
+            "files": travel,
+            "details": selected,
+            "upload": f"{travel}/upload",
+            "search": "/search?q=o",
+            "clouds": "/clouds",
+            "link": "/clouds/link/onedrive",
+            "storage": "/storage",
+            "settings": "/settings",
+            "password": "/settings/password",
+            "sessions": "/settings/sessions",
+            "not-found": "/nowhere",
+        },
+        state,
+    )
+    context.close()
+
+
+def furnish(visitor: Visitor, house: House, folder: Path) -> None:
+    visitor.link("google_drive", "Google Drive", "anna@example.com")
+    visitor.link("google_drive", "Google Drive", "lindqvist.archive@example.com")
+    visitor.link("onedrive", "OneDrive", "work.anna@example.com")
+    visitor.link_folder(house.data_dir / "folders" / "nas")
+    visitor.upload(folder=folder / "Travel")
+    visitor.wait_for_chip("Done")
+
+
+def path_of(visitor: Visitor, name: str) -> str:
+    visitor.go("/files")
+    link = visitor.page.get_by_role("link", name=name, exact=True)
+    return link.get_attribute("href") or ""
+
+
+def main(target: Path) -> None:
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        raise SystemExit("No chromium is installed here.")
+    target.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
+        house = start(Path(folder) / "data", RATE_LIMITS="0")
+        try:
+            photograph(Studio(browser, house, target), Path(folder) / "files")
+        finally:
+            house.stop()
+            browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
