@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
 
 from balancecloud.clock import SYSTEM_CLOCK
@@ -14,13 +14,14 @@ from balancecloud.clouds.provider import Provider
 from balancecloud.config import Config
 from balancecloud.crypto import wrapping
 from balancecloud.crypto.keys import MasterKeys
-from balancecloud.errors import LeaseLost, SignInAgain
+from balancecloud.errors import Cancelled, LeaseLost, SignInAgain
+from balancecloud.library.removal import Deletion, delete_for_good
 from balancecloud.library.uploads import Arrived, Intake, Wanted
 from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Node, SpoolPart, Upload, Version
 from balancecloud.models.people import User, UserKeyRow
-from balancecloud.models.states import AccountState, ShardState, VersionState, WorkKind
+from balancecloud.models.states import AccountState, JobState, ShardState, VersionState, WorkKind
 from balancecloud.storage import outcome, reader, work
 from balancecloud.storage.cleaner import delete_job
 from balancecloud.storage.completion import COUNTED
@@ -167,14 +168,29 @@ class Person:
 
     # --- working --------------------------------------------------------------------------------
 
-    def claim(self, seconds: float = LEASE) -> Claim:
-        with self.tools.sessions.begin() as session:
-            taken = work.claim(session, uuid.uuid4(), seconds)
-        assert taken is not None, "nothing is due"
-        return taken
+    def claim(self) -> Claim:
+        """Take what is due; a row that is locked for a moment is waited for."""
+        for _ in range(200):
+            with self.tools.sessions.begin() as session:
+                taken = work.claim(session, uuid.uuid4(), LEASE)
+                if taken is not None:
+                    return taken
+                session.execute(text("SELECT pg_sleep(0.01)"))
+        raise AssertionError("nothing is due")
 
     def store(self, claim: Claim, stop: Stop = go_on) -> None:
         store_version(self.tools, claim, say_nothing, stop)
+
+    def clean(self, claim: Claim, stop: Stop = go_on) -> None:
+        delete_job(self.tools, claim, lambda _done, _total: None, stop)
+
+    def delete(self, arrived: Arrived, number: int = 0) -> Deletion:
+        """Delete a file for good, as a page does: its spool goes after the commit."""
+        with self.tools.sessions.begin() as session:
+            deletion = delete_for_good(session, self.user_id, arrived.node_ids[number], "web")
+        for upload_id in deletion.upload_ids:
+            self.tools.spool.remove(upload_id)
+        return deletion
 
     def carry_out(self, claim: Claim, stop: Stop = go_on) -> Exception | None:
         """Do one claim as a worker does; return what stopped it."""
@@ -182,13 +198,19 @@ class Person:
             if claim.kind is WorkKind.STORE:
                 self.store(claim, stop)
             else:
-                delete_job(self.tools, claim, lambda _done, _total: None, stop)
+                self.clean(claim, stop)
         except LeaseLost as error:
             return error
         except Exception as error:  # noqa: BLE001 - the place of the job wrapper
             outcome.settle(self.tools, claim, error)
             return error
         return None
+
+    def obey(self) -> None:
+        """Stop as a worker does whose person cancelled the job."""
+        with self.tools.sessions() as session:
+            if session.scalar(select(Job.id).where(Job.state == JobState.CANCELLING).limit(1)):
+                raise Cancelled
 
     def work(self, *, rounds: int = 200) -> list[Exception]:
         """Do everything that is due now; return what went wrong."""
@@ -198,7 +220,7 @@ class Person:
                 taken = work.claim(session, uuid.uuid4(), LEASE)
             if taken is None:
                 return problems
-            problem = self.carry_out(taken)
+            problem = self.carry_out(taken, self.obey)
             problems += [problem] if problem else []
         raise AssertionError("the work does not end")
 
@@ -261,24 +283,22 @@ class Person:
             )
 
     def objects(self) -> set[tuple[uuid.UUID, str]]:
-        """Return the account and id of everything that lies at the accounts."""
-        return {
-            (account_id, stored.object_id)
+        """Return the account and name of all that lies at the accounts; twins are refused."""
+        found = [
+            (account_id, str(stored.name))
             for account_id in self.account_ids
             for stored in self.providers[account_id].listing()
-        }
+        ]
+        assert len(found) == len(set(found)), "there are twins"
+        return set(found)
 
     def known_objects(self, *states: ShardState) -> set[tuple[uuid.UUID, str]]:
-        """Return the account and id of every shard the index knows, in these states or in any."""
+        """Return the account and name of shards the index knows, in these states or in any."""
         with self.tools.sessions() as session:
             rows = session.scalars(
                 select(ShardRow).join(Pack).where(Pack.user_id == self.user_id)
             ).all()
-        return {
-            (row.account_id, str(row.object_id))
-            for row in rows
-            if row.object_id and (not states or row.state in states)
-        }
+        return {(row.account_id, row.name) for row in rows if not states or row.state in states}
 
     def check_books(self) -> None:
         """Compare the quota, the index and the accounts: each byte is counted once."""
@@ -297,7 +317,6 @@ class Person:
                 )
             ).all()
         assert (user.used_bytes, user.reserved_bytes) == (used, reserved)
-        assert set(self.tools.spool.uploads()) <= uploads
         assert parts <= uploads
         assert not lost, "versions that no node shows"
         stored = (ShardState.STORED, ShardState.VERIFIED)
@@ -307,6 +326,8 @@ class Person:
     def check_settled(self) -> None:
         """Compare as `check_books` does, and demand that nothing is on its way any more."""
         self.check_books()
+        with self.tools.sessions() as session:
+            assert set(self.tools.spool.uploads()) <= set(session.scalars(select(Upload.id)))
         stored = (ShardState.STORED, ShardState.VERIFIED)
         assert self.objects() == self.known_objects() == self.known_objects(*stored)
 
