@@ -91,9 +91,10 @@ def _record(
         bury(session, claim, code)
     else:
         postpone(session, claim, verdict.seconds, code, counts_as_try=verdict.is_a_try)
+    # The job first: with its last version it ends, and the reason must be there by then.
+    _show_in_job(session, claim, verdict, code)
     if claim.kind is WorkKind.STORE:
         _show_in_version(session, claim, verdict, code)
-    _show_in_job(session, claim, verdict, code)
     return ()
 
 

@@ -186,8 +186,11 @@ class Person:
 
     def delete(self, arrived: Arrived, number: int = 0) -> Deletion:
         """Delete a file for good, as a page does: its spool goes after the commit."""
+        return self.delete_node(arrived.node_ids[number])
+
+    def delete_node(self, node_id: uuid.UUID) -> Deletion:
         with self.tools.sessions.begin() as session:
-            deletion = delete_for_good(session, self.user_id, arrived.node_ids[number], "web")
+            deletion = delete_for_good(session, self.user_id, node_id, "web")
         for upload_id in deletion.upload_ids:
             self.tools.spool.remove(upload_id)
         return deletion
