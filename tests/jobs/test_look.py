@@ -331,7 +331,7 @@ def test_a_lost_lease_is_taken_up_after_its_time_on_the_databases_clock(
     bench: Bench, person: Person
 ) -> None:
     arrived = person.upload(b"content")
-    claim = person.claim(seconds=60)
+    claim = person.claim()
     look(bench)
     assert read(bench, claim.id).fence == 1
     with bench.tools.sessions.begin() as session:
