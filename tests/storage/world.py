@@ -171,12 +171,17 @@ class Person:
     def claim(self) -> Claim:
         """Take what is due; a row that is locked for a moment is waited for."""
         for _ in range(200):
-            with self.tools.sessions.begin() as session:
-                taken = work.claim(session, uuid.uuid4(), LEASE)
-                if taken is not None:
-                    return taken
+            taken = self.try_claim()
+            if taken is not None:
+                return taken
+            with self.tools.sessions() as session:
                 session.execute(text("SELECT pg_sleep(0.01)"))
         raise AssertionError("nothing is due")
+
+    def try_claim(self) -> Claim | None:
+        """Take what is due; None when there is nothing."""
+        with self.tools.sessions.begin() as session:
+            return work.claim(session, uuid.uuid4(), LEASE)
 
     def store(self, claim: Claim, stop: Stop = go_on) -> None:
         store_version(self.tools, claim, say_nothing, stop)
@@ -219,8 +224,7 @@ class Person:
         """Do everything that is due now; return what went wrong."""
         problems: list[Exception] = []
         for _ in range(rounds):
-            with self.tools.sessions.begin() as session:
-                taken = work.claim(session, uuid.uuid4(), LEASE)
+            taken = self.try_claim()
             if taken is None:
                 return problems
             problem = self.carry_out(taken, self.obey)
