@@ -32,6 +32,7 @@ def open_background() -> Background:
     engine = create_engine(
         config.database_url,
         pool_pre_ping=True,
+        hide_parameters=True,  # names and addresses stay out of errors, and so out of the log
         pool_timeout=10,
         connect_args={
             "connect_timeout": 5,

@@ -27,6 +27,29 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     folder.release()
 
 
+def test_a_first_start_cut_short_goes_on_where_it_was(tmp_path: Path) -> None:
+    folder = open_data_folder(tmp_path / "data")
+    write_whole(folder.secret("pepper"), b"made before the cut")
+
+    make_secrets(folder)
+
+    assert folder.secret("pepper").read_bytes() == b"made before the cut"
+    assert all(folder.secret(name).exists() for name in SECRETS)
+    folder.release()
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_lost_secret_is_told_though_the_database_is_elsewhere(tmp_path: Path, name: str) -> None:
+    folder = open_data_folder(tmp_path / "data")
+    make_secrets(folder)
+    folder.secret(name).unlink()
+
+    with pytest.raises(CannotStart, match=f"{name} is missing"):
+        make_secrets(folder)
+
+    folder.release()
+
+
 @pytest.mark.parametrize("name", ["master_keys", "pepper", "database_password"])
 def test_a_lost_secret_is_told_rather_than_replaced(tmp_path: Path, name: str) -> None:
     folder = open_data_folder(tmp_path / "data")

@@ -16,6 +16,7 @@ SECRETS: Final = ("secret_key", "token_key", "queue_key", "pepper", "master_keys
 PASSWORDS: Final = ("database_password", "redis_password", "setup_code")
 _PARTS: Final = ("secrets", "logs", "pids", "spool", "folders")
 _MARK: Final = "lock"
+_COMPLETE: Final = "complete"  # every secret was made once: from now on, none is made again
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +125,23 @@ def _lock(folder: Path) -> TextIO:
 
 
 def make_secrets(folder: DataFolder) -> None:
-    """Make the secrets that are missing, each its own; never where data already needs them."""
-    has_data = folder.cluster.exists()
+    """Make the secrets that are missing, each its own; never one that data may need already."""
+    needed: set[str] = set()
+    if folder.secret(_COMPLETE).exists() or folder.cluster.exists():
+        needed |= set(SECRETS)
+    if folder.cluster.exists():
+        needed.add("database_password")
     for name in (*SECRETS, *PASSWORDS):
         path = folder.secret(name)
         if path.exists():
             continue
-        if has_data and name != "setup_code":
+        if name in needed:
             raise CannotStart(
                 f"The secret {path} is missing, and without it the data here cannot be opened. "
                 "Restore it from a backup."
             )
         write_whole(path, _new_secret(name))
+    folder.secret(_COMPLETE).touch(mode=0o600)
 
 
 def _new_secret(name: str) -> bytes:
