@@ -20,6 +20,7 @@ TABLE_MODULES: Final = (people, library, clouds, jobs)
 # A dead server is noticed within seconds, and no statement holds a thread for ever.
 ENGINE_OPTIONS: Final = {
     "pool_pre_ping": True,
+    "hide_parameters": True,  # names and addresses stay out of errors, and so out of the log
     "pool_size": 16,
     "max_overflow": 16,
     "pool_timeout": 10,

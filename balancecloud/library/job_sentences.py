@@ -11,19 +11,21 @@ from balancecloud.models.states import JobKind, JobState
 from balancecloud.storage import cleanup
 from balancecloud.storage.placement import NoPlace
 
-ROOT: Final = "Files"
+ROOT: Final = "All files"
 UNKNOWN: Final = BalanceCloudError.sentence
 
 
 def title(job: Job, folder: str | None) -> str:
-    """Return the job as a sentence: "Uploading 5 files to Travel"."""
+    """Return the job as a sentence: "Uploading 5 files to Travel", "Uploaded …" once it is done."""
+    is_done = job.state is JobState.DONE
     if job.kind is JobKind.DELETE:
         if job.source == cleanup.TIDYING:
-            return "Tidying up your cloud accounts"
-        return f"Deleting “{job.subject}”" if job.subject else "Deleting files"
-    if job.files_total == 1 and job.subject:
-        return f"Uploading “{job.subject}” to {folder or ROOT}"
-    return f"Uploading {plural(job.files_total, 'file')} to {folder or ROOT}"
+            return "Tidied up your cloud accounts" if is_done else "Tidying up your cloud accounts"
+        what = f"“{job.subject}”" if job.subject else "files"
+        return f"{'Deleted' if is_done else 'Deleting'} {what}"
+    named = job.files_total == 1 and job.subject
+    what = f"“{job.subject}”" if named else plural(job.files_total, "file")
+    return f"{'Uploaded' if is_done else 'Uploading'} {what} to {folder or ROOT}"
 
 
 def error(code: str | None) -> JobError | None:

@@ -130,11 +130,14 @@ def _point_chunk(session: Session, version: Version, index: int, new: NewPack) -
 
 
 def _give_up(session: Session, claim: Claim, pack_id: uuid.UUID) -> None:
-    """Have a pack that will not be completed cleaned up, and take its shards out of the count."""
+    """Have a pack that will not be completed cleaned up, and count only what was confirmed of it.
+
+    What was confirmed stays counted, as it is of the total: no counter goes backwards.
+    """
     of_pack = select(func.count()).select_from(ShardRow).where(ShardRow.pack_id == pack_id)
     planned = session.scalars(of_pack).one()
     done = session.scalars(of_pack.where(ShardRow.state.in_(ON_THE_CLOUD))).one()
-    _count_shards(session, claim, -planned, -done)
+    _count_shards(session, claim, done - planned)
     cleanup.clean_packs(session, claim.user_id, [pack_id])
 
 

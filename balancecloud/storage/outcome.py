@@ -36,6 +36,7 @@ LONGEST_RETRY_SECONDS = 300.0
 PATIENT_TRIES = 9
 # Waiting for a person or an account: looked at again now and then, and at once when one is linked.
 WAIT_SECONDS = 300.0
+SAID_AGAIN_AFTER = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +130,29 @@ def _show_in_job(session: Session, claim: Claim, verdict: Verdict, code: str) ->
         job.state, job.error_code = verdict.job_state, code
         job.retry_at = session.scalar(select(func.now() + timedelta(seconds=verdict.seconds)))
     values = {"reason": code, "seconds": verdict.seconds, "attempt": claim.attempt}
-    level = "error" if verdict.seconds is None else "warn"
-    event = "work.failed" if verdict.seconds is None else "work.postponed"
-    session.add(JobEvent(job_id=job.id, level=level, code=event, args=values))
+    if verdict.seconds is None:
+        session.add(JobEvent(job_id=job.id, level="error", code="work.failed", args=values))
+    elif not _was_said_lately(session, job, code):
+        session.add(JobEvent(job_id=job.id, level="warn", code="work.postponed", args=values))
+
+
+def _was_said_lately(session: Session, job: Job, reason: str) -> bool:
+    """Return whether the same was the last to be said within the hour: waiting goes on for days."""
+    last = session.execute(
+        select(JobEvent.code, JobEvent.args, JobEvent.at > func.now() - SAID_AGAIN_AFTER)
+        .where(JobEvent.job_id == job.id)
+        .order_by(JobEvent.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return (
+        last is not None
+        and last[2]
+        and (last[0], last[1].get("reason"))
+        == (
+            "work.postponed",
+            reason,
+        )
+    )
 
 
 def cancel_job(session: Session, job_id: uuid.UUID) -> list[uuid.UUID]:

@@ -78,7 +78,7 @@ def test_a_job_has_the_shape_that_is_documented(owner: Program, job_id: str) -> 
         "progress",
     }
     assert (job["id"], job["kind"], job["state"]) == (job_id, "store", "queued")
-    assert job["title"] == "Uploading “tour.bin” to Files"
+    assert job["title"] == "Uploading “tour.bin” to All files"
     assert job["created_at"].endswith("Z")
     assert {key: value for key, value in job["progress"].items() if key not in {"run", "seq"}} == {
         "bytes": {"total": 7, "received": 7, "sealed": 0, "stored": 0},
@@ -160,8 +160,8 @@ def test_the_list_shows_sentences_and_counts(reader: Browser, job_id: str) -> No
     page = reader.get("/jobs?filter=running")
 
     assert page.status_code == 200
-    assert "Uploading “tour.bin” to Files" in page.text
-    assert "Uploading “tour.bin” to Files" not in reader.get("/jobs?filter=done").text
+    assert "Uploading “tour.bin” to All files" in page.text
+    assert "Uploading “tour.bin” to All files" not in reader.get("/jobs?filter=done").text
     assert reader.get("/jobs?filter=nonsense").status_code == 404
 
 

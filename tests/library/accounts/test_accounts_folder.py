@@ -57,7 +57,8 @@ def test_linking_a_folder_again_is_the_same_account(gateway: Gateway, person: Li
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/", "/etc", "../elsewhere", "{root}/../elsewhere", "{root}\0", "{root}" + "x" * 2000]
+    "path",
+    ["", "/", "/etc", "../elsewhere", "{root}/../elsewhere", "{root}\0", "{root}" + "x" * 2000],
 )
 def test_t19_no_other_path_is_linked(gateway: Gateway, person: Linker, path: str) -> None:
     with pytest.raises(Invalid) as refusal:

@@ -22,8 +22,8 @@ SOURCES = Path(__file__).parents[3] / "balancecloud"
     ("kind", "source", "subject", "files", "folder", "title"),
     [
         (JobKind.STORE, "web", "a.jpg", 5, "Travel", "Uploading 5 files to Travel"),
-        (JobKind.STORE, "web", "a.jpg", 1, None, "Uploading “a.jpg” to Files"),
-        (JobKind.STORE, "api", None, 0, None, "Uploading 0 files to Files"),
+        (JobKind.STORE, "web", "a.jpg", 1, None, "Uploading “a.jpg” to All files"),
+        (JobKind.STORE, "api", None, 0, None, "Uploading 0 files to All files"),
         (JobKind.DELETE, "web", "Old", 0, None, "Deleting “Old”"),
         (JobKind.DELETE, "api", None, 0, None, "Deleting files"),
         (JobKind.DELETE, cleanup.TIDYING, None, 0, None, "Tidying up your cloud accounts"),
