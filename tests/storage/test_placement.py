@@ -113,14 +113,14 @@ def fill(
     return [one.used / one.size for one in pool], parity, widths
 
 
-EQUAL = (2, 3, 5, 6, 8)
+EQUAL = (2, 3, 5, 8)
 LEVELLED = {
     **{f"{count} equal": (15,) * count for count in EQUAL},
     "15 GB beside two of 1 TB": (15, 1000, 1000),
     "five of 15 GB, three of 100 GB": (15, 15, 15, 15, 15, 100, 100, 100),
     "three sizes": (15, 15, 100, 100, 50),
     "nearly half on one": (15, 15, 15, 40),
-    "five sizes": (150, 1000, 1000, 2000, 5),
+    "half on one": (150, 1000, 1000, 2000, 5),
 }
 
 

@@ -348,7 +348,8 @@ class Person:
                     ShardRow.account_id == account_id,
                     ShardRow.stored_at.is_not(None),
                 )
-                assert session.get_one(CloudAccount, account_id).used_bytes == held
+                account = session.get_one(CloudAccount, account_id)
+                assert account.used_bytes == account.stored_bytes == held
 
     def _mine(self, table: type[Version | Upload | CloudAccount]) -> ColumnElement[bool]:
         return table.user_id == self.user_id
