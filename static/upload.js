@@ -106,7 +106,8 @@ async function drop(event) {
   if (!brings(event)) return;
   event.preventDefault();
   const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
-  const found = (await Promise.all(entries.map((entry) => files(entry, "")))).flat();
+  const loose = entries.length ? [] : [...event.dataTransfer.files].map((file) => ({ path: file.name, file }));
+  const found = [...loose, ...(await Promise.all(entries.map((entry) => files(entry, "")))).flat()];
   dropped = [...dropped, ...found];
   list();
   if (!chosen) send();

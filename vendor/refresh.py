@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write static/vendor/ anew from package tarballs whose hashes stand in vendor.lock.
+"""Write what was vendored anew from package tarballs whose hashes stand in vendor.lock.
 
 Get the tarballs with `npm pack NAME@VERSION`, then run `vendor/refresh.py TARBALL ...`.
 Neither running nor building BalanceCloud needs this: what it writes is committed.
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-VENDOR = HERE.parent / "static" / "vendor"
+STATIC = HERE.parent / "static" / "vendor"
+TESTS = HERE.parent / "tests" / "browser"
 ICONS = (HERE / "icons.txt").read_text().split()
 
 
@@ -40,10 +41,13 @@ def refresh(tarball: Path, lock: dict[str, Locked]) -> str:
         raise SystemExit(f"{tarball.name} has SHA-256 {digest}, which is not in vendor.lock.")
     package = lock[digest]
     with tarfile.open(tarball) as archive:
-        if package.name == "lucide-static":
-            write_sprite(archive, VENDOR / "lucide" / package.version)
-        else:
-            write_font(archive, VENDOR / "inter" / package.version)
+        match package.name:
+            case "lucide-static":
+                write_sprite(archive, STATIC / "lucide" / package.version)
+            case "axe-core":
+                write_axe(archive, TESTS / "axe" / package.version)
+            case _:
+                write_font(archive, STATIC / "inter" / package.version)
     return f"{package.name} {package.version}"
 
 
@@ -52,6 +56,12 @@ def write_font(archive: tarfile.TarFile, folder: Path) -> None:
     name = "inter-latin-wght-normal.woff2"
     write(folder / name, read(archive, f"package/files/{name}"))
     write(folder / "LICENSE", read(archive, "package/LICENSE"))
+
+
+def write_axe(archive: tarfile.TarFile, folder: Path) -> None:
+    """Write the accessibility checker of the tests, and its licence."""
+    for name in ("axe.min.js", "LICENSE"):
+        write(folder / name, read(archive, f"package/{name}"))
 
 
 def write_sprite(archive: tarfile.TarFile, folder: Path) -> None:

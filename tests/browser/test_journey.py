@@ -97,3 +97,52 @@ def test_settings_change_the_look_and_end_sessions(visitor: Visitor) -> None:
     page.locator("details.menu > summary").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_url(re.compile("/sign-in$"))
+
+
+def test_a_refused_upload_says_why_and_the_same_form_can_be_sent_again(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    page = visitor.page
+    notes = tmp_path / "notes.txt"
+    notes.write_text("The ferry leaves at nine.")
+    visitor.upload(notes)
+    visitor.go("/files/upload")
+    page.get_by_text("Leave the old one").click()
+    page.get_by_label("Files", exact=True).set_input_files(notes)
+    visitor.click("Upload")
+    expect(page.locator("main")).to_contain_text("already something with that name")
+    if visitor.has_scripts:
+        page.get_by_text("Keep both").click()
+        visitor.click("Upload")
+        expect(page.locator(".jobfiles")).to_contain_text("notes (2).txt")
+
+
+@pytest.mark.parametrize("visitor", [True], ids=["with scripts"], indirect=True)
+def test_lost_contact_is_said_and_mended(visitor: Visitor, tmp_path: Path) -> None:
+    page = visitor.page
+    notes = tmp_path / "notes.txt"
+    notes.write_text("The ferry leaves at nine.")
+    visitor.upload(notes)
+    page.route("**/body*", lambda route: route.abort())
+    expect(page.locator("#stopped")).to_contain_text("Live updates stopped", timeout=20_000)
+    page.unroute("**/body*")
+    expect(page.locator("#stopped")).to_be_hidden(timeout=20_000)
+    visitor.wait_for_chip("Needs you")
+    expect(page.locator("#status")).to_contain_text("Needs you")
+
+
+DROP = """() => {
+  const brought = new DataTransfer();
+  brought.items.add(new File(["The ferry leaves at nine."], "dropped.txt"));
+  document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: brought, bubbles: true }));
+}"""
+
+
+@pytest.mark.parametrize("visitor", [True], ids=["with scripts"], indirect=True)
+def test_a_file_dropped_on_the_list_is_uploaded(visitor: Visitor) -> None:
+    visitor.go("/files")
+    visitor.page.evaluate(DROP)
+    expect(visitor.page.locator("h1")).to_contain_text("dropped.txt")
+    visitor.go("/files")
+    assert visitor.download("dropped.txt") == b"The ferry leaves at nine."
+    assert visitor.complaints == []

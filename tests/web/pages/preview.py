@@ -319,6 +319,7 @@ def build(theme: str = "system") -> Flask:
     app = Flask(
         "preview", template_folder=str(HERE / "templates"), static_folder=str(HERE / "static")
     )
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 3600
     app.secret_key = "only for flashed messages"
     clock = ManualClock()
     clock.advance((samples.NOW - clock.now()).total_seconds())
