@@ -1,7 +1,6 @@
 """A backup brings an installation back, and gives nothing to whoever lacks its passphrase."""
 
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,14 +29,13 @@ def write_passphrase(path: Path, words: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
+def house(running: Launcher) -> Launcher:
     """An installation with a person in it, while it runs."""
-    with launched(tmp_path_factory.mktemp("house") / "data", DEMO="0") as started:
-        answer = requests.post(
-            f"http://127.0.0.1:{started.port}/api/auth/register", json=CREDENTIALS, timeout=20
-        )
-        assert answer.status_code == 201
-        yield started
+    answer = requests.post(
+        f"http://127.0.0.1:{running.port}/api/auth/register", json=CREDENTIALS, timeout=20
+    )
+    assert answer.status_code == 201
+    return running
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +169,7 @@ def test_a_given_database_is_filled_and_its_secrets_written(
     assert first[0] == 0, first[1]
     assert again == (1, "The database is not empty. Use --replace to replace what it has.\n")
     assert replaced[0] == 0, replaced[1]
-    assert listed.stdout == "1: here, needed by 1 user_keys\n"
+    assert listed.stdout.startswith("1: here, needed by 1 user_keys")
     assert len(list(tmp_path.iterdir())) == 5
 
 

@@ -5,11 +5,10 @@ import http.client
 import json
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
-from tests.cli.launcher import launched, wait_until
+from tests.cli.launcher import Launcher, wait_until
 from tests.journey.client import Program
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
@@ -35,26 +34,23 @@ def begin_upload(port: int, token: str) -> http.client.HTTPConnection:
     return connection
 
 
-def test_f_39_an_upload_under_way_survives_a_restart_of_the_web(tmp_path: Path) -> None:
-    with launched(tmp_path / "data", DEMO="0", RATE_LIMITS="0") as started:
-        program = Program(f"http://localhost:{started.port}").register()
-        token = str(program.session.headers["Authorization"]).removeprefix("Bearer ")
-        upload = begin_upload(started.port, token)
-        spool = tmp_path / "data" / "spool"
-        wait_until(lambda: any(spool.rglob("*.part")), 10)
+def test_f_39_an_upload_under_way_survives_a_restart_of_the_web(running: Launcher) -> None:
+    program = Program(f"http://localhost:{running.port}", "uploader@example.org").register()
+    token = str(program.session.headers["Authorization"]).removeprefix("Bearer ")
+    upload = begin_upload(running.port, token)
+    spool = running.data_dir / "spool"
+    wait_until(lambda: any(spool.rglob("*.part")), 10)
 
-        os.kill(started.child("web"), signal.SIGTERM)
-        wait_until(lambda: refuses(started.port), 10)
-        upload.send(CONTENT[len(CONTENT) // 2 :] + TAIL)
-        answer = upload.getresponse()
-        made = json.loads(answer.read())
-        upload.close()
+    os.kill(running.child("web"), signal.SIGTERM)
+    wait_until(lambda: refuses(running.port), 10)
+    upload.send(CONTENT[len(CONTENT) // 2 :] + TAIL)
+    answer = upload.getresponse()
+    made = json.loads(answer.read())
+    upload.close()
 
-        wait_until(started.is_healthy, 30)
-        received = program.download_hash(made["id"])
-
+    wait_until(running.is_healthy, 30)
     assert answer.status == 201
-    assert received == hashlib.sha256(CONTENT).hexdigest()
+    assert program.download_hash(made["id"]) == hashlib.sha256(CONTENT).hexdigest()
 
 
 def refuses(port: int) -> bool:

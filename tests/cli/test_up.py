@@ -21,13 +21,6 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(150)]
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
-    """One that several tests look at."""
-    with launched(tmp_path_factory.mktemp("up") / "data") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     """Another one beside it: a long path, a public address, no simulated clouds."""
     deep = tmp_path_factory.mktemp("other") / ("d" * 60) / ("e" * 60)

@@ -19,7 +19,7 @@ from tests.services.databases import Databases
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("web", "worker", "tick", "migrate")
-SERVICES = {"caddy", "web", "worker", "tick", "migrate", "postgres", "redis"}
+SERVICES = {"caddy", "web", "worker", "tick", "migrate", "tools", "postgres", "redis"}
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,12 @@ def made(tmp_path: Path) -> Path:
 
 def test_every_service_is_there(compose: dict[str, Any]) -> None:
     assert set(compose["services"]) == SERVICES
+
+
+def test_tools_are_started_by_hand_only(compose: dict[str, Any]) -> None:
+    by_hand = [name for name, service in compose["services"].items() if "profiles" in service]
+
+    assert by_hand == ["tools"]
 
 
 def test_our_containers_can_change_nothing_of_themselves(compose: dict[str, Any]) -> None:
@@ -89,7 +95,8 @@ def test_every_secret_and_volume_that_is_used_exists(compose: dict[str, Any], ma
     assert used == set(compose["secrets"])
     assert files == {path.name for path in made.iterdir()}
     assert {name for name in volumes if not name.startswith(".")} == set(compose["volumes"])
-    assert all((ROOT / name).exists() for name in volumes if name.startswith("."))
+    mounted = {name for name in volumes if name.startswith("./deploy")}
+    assert all((ROOT / name).exists() for name in mounted)
 
 
 def test_no_password_stands_in_the_file() -> None:
