@@ -186,7 +186,7 @@ def _protection(session: Session, version: Version) -> int:
     domains = session.scalar(
         select(func.count(func.distinct(CloudAccount.domain))).where(
             CloudAccount.user_id == version.user_id,
-            CloudAccount.state.not_in((AccountState.UNLINKED, AccountState.FULL)),
+            CloudAccount.state != AccountState.UNLINKED,
         )
     )
     return max(0, min(version.protection, (domains or 0) - 1))
