@@ -4,13 +4,14 @@ Run it with `python -m tests.browser.screenshots docs/screenshots`; it needs a c
 """
 
 import os
+import re
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.browser.conftest import NAMES, QUIET
 from tests.browser.visitor import Visitor
@@ -30,6 +31,7 @@ FILES = {
     "Travel/field-notes.md": 14_336,
 }
 LARGE = 700 * MIB
+A_THIRD = re.compile(r"^(3[3-9]|[4-8]\d)%")
 
 
 @dataclass
@@ -90,7 +92,10 @@ def photograph(studio: Studio, folder: Path) -> None:
     selected = visitor.page.url.removeprefix(studio.house.base)
     visitor.go("/jobs")
     done = visitor.page.locator(".joblist a").first.get_attribute("href") or ""
+    visitor.go("/clouds")
+    unlink = visitor.page.locator(".account a").first.get_attribute("href") or ""
     visitor.upload(large)
+    expect(visitor.page.locator(".stage.last .figure")).to_have_text(A_THIRD, timeout=300_000)
     running = visitor.page.url.removeprefix(studio.house.base)
     studio.take({"job": running}, state)
     studio.take(
@@ -102,6 +107,7 @@ def photograph(studio: Studio, folder: Path) -> None:
             "upload": f"{travel}/upload",
             "search": "/search?q=o",
             "clouds": "/clouds",
+            "unlink": unlink,
             "link": "/clouds/link/onedrive",
             "storage": "/storage",
             "settings": "/settings",
