@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from balancecloud.clouds.provider import Provider
 from balancecloud.errors import (
@@ -24,9 +24,9 @@ from balancecloud.errors import (
 )
 from balancecloud.library import jobs
 from balancecloud.models.clouds import CloudAccount, Pack
-from balancecloud.models.jobs import Job, JobEvent, Work
+from balancecloud.models.jobs import JobEvent, Work
 from balancecloud.models.library import Node, Version
-from balancecloud.models.states import AccountState, JobKind, JobState, VersionState, WorkState
+from balancecloud.models.states import AccountState, JobState, VersionState
 from balancecloud.storage import outcome
 from balancecloud.storage.outcome import judge
 from balancecloud.storage.placement import NoPlace
@@ -364,72 +364,3 @@ def test_a_job_says_once_that_it_was_cancelled(person: Person) -> None:
             select(JobEvent.code).where(JobEvent.job_id == arrived.job_id)
         ).all()
     assert codes.count("job.cancelled") == 1
-
-
-# --- deleting -------------------------------------------------------------------------------
-
-
-def test_a_folder_is_deleted_with_all_below_and_the_quota_comes_back(person: Person) -> None:
-    intake = person.intake()
-    for path in (["a", "b", "one"], ["a", "two"]):
-        intake.start_file(path, None)
-        intake.write(secrets.token_bytes(CHUNK))
-        intake.end_file()
-    intake.finish()
-    assert person.work() == []
-    with person.tools.sessions() as session:
-        top = session.scalars(select(Node.id).where(Node.name == "a")).one()
-    assert person.user().used_bytes == 2 * CHUNK
-    person.delete_node(top)
-    assert person.user().used_bytes == 0
-    assert person.work() == []
-
-    assert person.objects() == set()
-    person.check_settled()
-
-
-def test_an_account_that_is_away_holds_up_only_its_own_shards(person: Person) -> None:
-    arrived = person.upload(secrets.token_bytes(3 * CHUNK))
-    assert person.work() == []
-    person.memory[0].is_down = True
-    person.delete(arrived)
-    problems = person.work()
-
-    assert {type(problem) for problem in problems} == {Unreachable}
-    person.memory[0].is_down = False
-    assert {account for account, _ in person.objects()} == {person.account_ids[0]}
-    with person.tools.sessions() as session:
-        job = session.scalars(select(Job).where(Job.kind == JobKind.DELETE)).one()
-    assert (job.state, job.shards_total, job.shards_done) == (JobState.RETRYING, 9, 6)
-
-    person.make_due()
-    assert person.work() == []
-    assert person.objects() == set()
-    person.check_settled()
-
-
-def test_more_shards_than_a_batch_are_deleted(person: Person) -> None:
-    arrived = person.upload(secrets.token_bytes(25 * CHUNK))
-    assert person.work() == []
-    person.delete(arrived)
-    assert person.work() == []
-
-    assert person.objects() == set()
-    with person.tools.sessions() as session:
-        job = session.scalars(select(Job).where(Job.kind == JobKind.DELETE)).one()
-        states = set(session.scalars(select(Work.state)))
-    assert (job.state, job.shards_total, job.shards_done) == (JobState.DONE, 75, 75)
-    assert states == {WorkState.DONE}
-
-
-def test_objects_whose_answer_was_lost_are_found_and_deleted(person: Person) -> None:
-    person.upload(secrets.token_bytes(CHUNK))
-    for account in person.memory:
-        account.lose_next_answer("put")
-    person.work()
-    with person.tools.sessions.begin() as session:
-        session.execute(update(CloudAccount).values(state=AccountState.HEALTHY))
-    person.make_due()
-    assert person.work() == []
-
-    person.check_settled()
