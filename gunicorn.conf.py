@@ -6,7 +6,7 @@ worker_connections = 200  # more than threads: slow peers wait without holding o
 backlog = 256
 preload_app = True  # checked once, before anybody is served; a worker that dies starts at once
 
-# Limits on requests (docs/operations.md). Bodies are limited by the application, which streams them.
+# Limits on requests (docs/operations.md). The application limits bodies, which it streams.
 limit_request_line = 4094
 limit_request_fields = 100
 limit_request_field_size = 8190
