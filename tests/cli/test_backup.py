@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from balancecloud.cli.embedded.sockets import socket_folder
 from tests.cli import launcher
 from tests.cli.launcher import Launcher, launched
 from tests.services.databases import Databases
@@ -182,4 +183,4 @@ def test_a_stopped_installation_is_backed_up_too(backup: Path, desk: Path, tmp_p
     )
 
     assert done.returncode == 0, done.stderr
-    assert list((tmp_path / "data" / "run").iterdir()) == []
+    assert list(socket_folder(tmp_path / "data").iterdir()) == []

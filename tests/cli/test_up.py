@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from balancecloud.cli.embedded.postgres import Postgres
+from balancecloud.cli.embedded.sockets import socket_folder
 from balancecloud.cli.embedded.valkey import Valkey
 from tests.cli import launcher
 from tests.cli.launcher import Launcher, launched, still_there, wait_until
@@ -148,7 +149,7 @@ def test_its_end_leaves_no_process_and_no_socket(tmp_path: Path) -> None:
     assert code == 0
     assert took < 10
     assert still_there(family) == []
-    assert list((tmp_path / "data" / "run").iterdir()) == []
+    assert list(socket_folder(tmp_path / "data").iterdir()) == []
     assert list((tmp_path / "data" / "pids").iterdir()) == []
     with socket.socket() as nobody:
         assert nobody.connect_ex(("127.0.0.1", started.port)) != 0
@@ -163,7 +164,7 @@ def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
 
     assert code == 0
     assert still_there(family) == []
-    assert list((tmp_path / "data" / "run").iterdir()) == []
+    assert list(socket_folder(tmp_path / "data").iterdir()) == []
 
 
 def test_after_kill_9_nobody_lives_on_and_all_data_is_there_again(tmp_path: Path) -> None:
