@@ -1,6 +1,8 @@
 """Reading request bodies that may be huge: counted, with deadlines, never put on a disk."""
 
+import contextlib
 import socket
+import threading
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -16,6 +18,8 @@ DRAIN: Final = 8 << 20
 # After a minute a sender must have managed this rate, or it only holds a thread.
 SLOWEST_BYTES_PER_SECOND: Final = 1024
 GRACE_SECONDS: Final = 60.0
+# A form or a JSON body, of 1 MiB at most, is there within this time.
+FORM_SECONDS: Final = 30.0
 
 
 class Readable(Protocol):
@@ -41,7 +45,12 @@ class Body:
         self._stream = stream
         self._connection = connection
         self._monotonic = monotonic
-        self._began = monotonic()
+        self._began = self._watched_at = monotonic()
+        self._watch = _watch(connection)
+
+    def close(self) -> None:
+        """Let the connection be: nothing more is read from it here."""
+        self._watch.cancel()
 
     def read(self) -> bytes:
         """Return the next bytes, none at the end; BrokenUpload when the sender stops too early."""
@@ -56,6 +65,7 @@ class Body:
             raise BrokenUpload
         self.received += len(data)
         self._refuse_slow()
+        self._watch_on()
         return data
 
     def drain(self) -> None:
@@ -73,6 +83,12 @@ class Body:
             # The server would read the rest before the next request: there will be none.
             self._connection.shutdown(socket.SHUT_RD)
 
+    def _watch_on(self) -> None:
+        now = self._monotonic()
+        if now - self._watched_at > GRACE_SECONDS:
+            self._watch.cancel()
+            self._watch, self._watched_at = _watch(self._connection), now
+
     def _refuse_slow(self) -> None:
         seconds = self._monotonic() - self._began
         if seconds > GRACE_SECONDS and self.received < seconds * SLOWEST_BYTES_PER_SECOND:
@@ -89,3 +105,39 @@ def body_of(request: Request, idle_seconds: float, monotonic: Callable[[], float
     if connection is not None:
         connection.settimeout(idle_seconds)
     return Body(request.stream, request.content_length, connection, monotonic)
+
+
+def read_whole(request: Request, seconds: float = FORM_SECONDS) -> None:
+    """Read a short body into the request now; one that takes longer counts as cut."""
+    timer = _timer(request.environ.get("gunicorn.socket"), seconds)
+    try:
+        body = request.get_data(parse_form_data=False)
+    finally:
+        timer.cancel()
+    # The framework would take the beginning of a form for the whole.
+    if request.content_length is not None and len(body) != request.content_length:
+        raise ClientDisconnected
+
+
+def _watch(connection: socket.socket | None) -> threading.Timer:
+    """Watch over the next step of a body: reading it must end at the slowest rate."""
+    return _timer(connection, GRACE_SECONDS + STEP / SLOWEST_BYTES_PER_SECOND)
+
+
+def _timer(connection: socket.socket | None, seconds: float) -> threading.Timer:
+    """End what a connection still sends after so many seconds, unless that is cancelled.
+
+    A deadline on each receive is not enough: the server goes on receiving until it has all that was
+    asked for, so a byte now and then would hold its thread for ever.
+    """
+
+    def cut() -> None:
+        with contextlib.suppress(OSError):  # closed meanwhile
+            if connection is not None:
+                connection.shutdown(socket.SHUT_RD)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    if connection is not None:
+        timer.start()
+    return timer

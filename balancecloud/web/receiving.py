@@ -88,6 +88,8 @@ def receive(choices: Choices, source: str) -> Arrived:
     except BaseException:
         _abort(sink, "internal_error")
         raise
+    finally:
+        body.close()
 
 
 def _finish(body: Body, sink: FormSink) -> Arrived:

@@ -14,6 +14,7 @@ from balancecloud.config import Config
 from balancecloud.errors import BadCsrf
 from balancecloud.extensions import csrf
 from balancecloud.web import context
+from balancecloud.web.bodies import read_whole
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -108,6 +109,12 @@ def check_origin() -> None:
         raise BadCsrf
 
 
+def streams(view: View) -> View:
+    """Mark a view that reads its body by itself, in steps. Others find theirs read already."""
+    view.__dict__["is_stream"] = True
+    return view
+
+
 def valid_csrf(token: str | None) -> bool:
     """Say whether this is the CSRF token of the present browser."""
     try:
@@ -131,6 +138,8 @@ def _guard() -> None:
         check_origin()
     if not getattr(context.view(), "is_public", False):
         context.sign_in()
+    if changes and not getattr(context.view(), "is_stream", False):
+        read_whole(request)
     if changes and not context.carries_bearer():
         csrf.protect(apply_exemptions=True)
 

@@ -15,7 +15,7 @@ from balancecloud.library.views import AccountView, NodeView
 from balancecloud.web import context, downloads
 from balancecloud.web.api.respond import answer, body
 from balancecloud.web.receiving import Choices, receive
-from balancecloud.web.security import checks_itself
+from balancecloud.web.security import checks_itself, streams
 
 blueprint = Blueprint("api_files", __name__, url_prefix="/api/files")
 
@@ -64,6 +64,7 @@ def make_folder() -> ResponseReturnValue:
 
 @blueprint.post("/upload")
 @checks_itself
+@streams
 def upload() -> ResponseReturnValue:
     choices = Choices(
         parent_id=request.args.get("parent_id", ""),
