@@ -21,6 +21,7 @@ from balancecloud.config import Config
 from balancecloud.web.known_browsers import KnownBrowsers, account_of
 
 API: Final = "600 per minute"
+POLLS: Final = "600 per minute"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,11 @@ def _account() -> str:
 def person() -> str:
     """Return who is signed in, else the address."""
     return str(current_user.get_id()) if current_user.is_authenticated else address()
+
+
+def poller() -> str:
+    """Return who asks again for a job, counted beside their other calls."""
+    return f"{person()}/polls"
 
 
 def by_person(_known: KnownBrowsers) -> str:
@@ -128,7 +134,8 @@ class Limits:
             key_prefix="lenient",
             swallow_errors=True,
             application_limits=[
-                ApplicationLimit(API, key_function=person, exempt_when=_is_not_counted)
+                ApplicationLimit(API, key_function=person, exempt_when=_is_not_counted),
+                ApplicationLimit(POLLS, key_function=poller, exempt_when=_is_no_poll),
             ],
         )
 
@@ -166,4 +173,9 @@ def _is_reading() -> bool:
 def _is_not_counted() -> bool:
     if not request.path.startswith("/api/") or request.endpoint in UPLOADS:
         return True
-    return request.method == "GET" and "If-None-Match" in request.headers
+    return not _is_no_poll()
+
+
+def _is_no_poll() -> bool:
+    # Anybody can add the header to any call: only a job's own answers heed it.
+    return request.endpoint != "api_jobs.show" or "If-None-Match" not in request.headers

@@ -1,6 +1,7 @@
 """How often one may ask, and what happens when Redis cannot say."""
 
 import dataclasses
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -129,14 +130,32 @@ def test_a_person_has_six_hundred_calls_a_minute(app: Flask, program: Program) -
 
 def test_pages_and_conditional_polls_do_not_count(app: Flask, browser: Browser) -> None:
     browser.register()
-    with app.test_request_context("/api/jobs", headers={"If-None-Match": '"1.2"'}):
+    job = f"/api/jobs/{uuid.uuid4()}"
+    with app.test_request_context(job, headers={"If-None-Match": '"1.2"'}):
         assert limits._is_not_counted()
     with app.test_request_context("/api/files/upload", method="POST"):
         assert limits._is_not_counted()
     with app.test_request_context("/files"):
         assert limits._is_not_counted()
-    with app.test_request_context("/api/jobs"):
+    with app.test_request_context(job):
         assert not limits._is_not_counted()
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/api/files?q=a", "/api/jobs", "/api/auth/me"])
+def test_t10_a_condition_on_other_calls_evades_no_limit(app: Flask, path: str) -> None:
+    with app.test_request_context(path, headers={"If-None-Match": '"1.2"'}):
+        assert not limits._is_not_counted()
+
+
+def test_polls_have_a_limit_of_their_own(app: Flask, program: Program) -> None:
+    program.register()
+    person = program.call("GET", "/api/auth/me").get_json()["id"]
+    lenient = app.extensions[KEY].limits._lenient
+    lenient.limiter.hit(parse(limits.POLLS), "lenient", f"{person}/polls", "global", cost=599)
+    job, known = f"/api/jobs/{uuid.uuid4()}", {"If-None-Match": '"1.2"'}
+    assert program.call("GET", job, headers=known).status_code == 404
+    assert program.call("GET", job, headers=known).status_code == 429
+    assert program.call("GET", job).status_code == 404
 
 
 def test_limits_can_be_switched_off(config: Config) -> None:
