@@ -14,6 +14,7 @@ from balancecloud.models.library import Node, Version
 from balancecloud.models.states import NodeKind
 
 LARGEST_PAGE: Final = 500
+LAST_PAGE: Final = 1_000_000_000
 # "-" before a name sorts the other way round.
 SIZE: Final = func.coalesce(SHOWN.size, NEWEST.size, 0)
 SORTS: Final[dict[str, ColumnElement[Any]]] = {
@@ -45,6 +46,9 @@ def search(
     session: Session, user_id: uuid.UUID, words: str, page: int = 1, per_page: int = 100
 ) -> FolderPage:
     """Return the nodes of the whole library whose name contains the words, case aside."""
+    if "\0" in words:
+        # No name holds one, and PostgreSQL has no text to ask for it with.
+        return FolderPage(None, (), (), 0, page, per_page)
     pattern = "%" + words.translate({37: "\\%", 95: "\\_", 92: "\\\\"}) + "%"
     matching = (Node.user_id == user_id, Node.name.ilike(pattern, escape="\\"))
     rows, total = _page(session, matching, "name", page, per_page)
@@ -116,7 +120,7 @@ def _page(
     page: int,
     per_page: int,
 ) -> tuple[list[Row[Node, Version, Version]], int]:
-    if page < 1 or not 1 <= per_page <= LARGEST_PAGE:
+    if not 1 <= page <= LAST_PAGE or not 1 <= per_page <= LARGEST_PAGE:
         problem = f"A page is 1 or higher and holds 1 to {LARGEST_PAGE} entries."
         raise Invalid({"page": [problem]}, problem)
     total = session.scalars(

@@ -88,6 +88,13 @@ def test_t_24_wildcards_in_a_search_are_letters(owner: Browser) -> None:
     assert ">Photos<" not in found
 
 
+@pytest.mark.parametrize("query", ["q=a%00b", "q=a&page=99999999999999999999"])
+def test_t_24_a_search_that_no_database_could_ask_is_no_fault_of_ours(
+    owner: Browser, query: str
+) -> None:
+    assert owner.get(f"/search?{query}").status_code in {200, 422}
+
+
 def test_t_15_a_hostile_name_stays_text(owner: Browser) -> None:
     name = "<img src=x onerror=alert(1)>{{7*7}}"
     folder = make_folder(owner, name)
