@@ -89,6 +89,8 @@ def refresh(account_id: uuid.UUID) -> Response:
 
 @blueprint.delete("/<uuid:account_id>")
 def unlink(account_id: uuid.UUID) -> Response:
+    if not context.carries_bearer():
+        context.require_recent_sign_in()  # as the page does: an open browser is not enough
     gateway, person = context.gateway(), context.person()
     try:
         if _is_forced():

@@ -247,6 +247,17 @@ def test_t47_unlinking_asks_for_a_recent_password(browser: Browser, gateway: Gat
     assert accounts(gateway) == []
 
 
+def test_t47_the_api_asks_a_browser_for_the_same(browser: Browser, gateway: Gateway) -> None:
+    browser.register()
+    account_id = link(browser, "google_drive")
+    headers = {"Origin": "http://localhost", "X-CSRF-Token": browser.token("/settings")}
+    with gateway.sessions.begin() as session:
+        session.execute(update(SessionRow).values(auth_time=func.now() - timedelta(minutes=6)))
+    answer = browser.client.delete(f"/api/cloud-accounts/{account_id}", headers=headers)
+    assert (answer.status_code, answer.get_json()["code"]) == (401, "sign_in_again_first")
+    assert len(accounts(gateway)) == 1
+
+
 def test_an_account_that_holds_data_wants_its_name_typed(
     browser: Browser, gateway: Gateway
 ) -> None:
