@@ -22,8 +22,11 @@ from balancecloud.storage.packing import VersionKeys, place_of
 from balancecloud.storage.spooled import SpooledUpload
 from balancecloud.storage.tools import Tools
 
-# One chunk is read ahead while another is sent: two chunks in memory per download.
-AHEAD = 1
+# What is fetched and opened at once, and how many of these are read ahead while one is sent: so
+# much memory a download takes, several times over where pieces are put together. A multiple of
+# every frame size, so that no frame is fetched twice.
+STRETCH_BYTES = 4 << 20
+AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -38,7 +41,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Bytes `begin` to `end` of one chunk, the end excluded."""
+    """Bytes `begin` to `end` of one chunk, the end excluded; few enough to be held in memory."""
 
     index: int
     begin: int
@@ -53,10 +56,10 @@ def open_version(tools: Tools, session: Session, version: Version) -> Reading:
 
 
 def stream(reading: Reading, begin: int, end: int) -> Iterator[bytes]:
-    """Yield the bytes `begin` to `end` of the version, the end excluded, chunk by chunk.
+    """Yield the bytes `begin` to `end` of the version, the end excluded, a stretch at a time.
 
     Raises Unavailable or IntegrityError; what was yielded before is right, but the answer must then
-    be aborted. The first chunk is fetched before the first byte is yielded.
+    be aborted. The first stretch is fetched before the first byte is yielded.
     """
     waiting: deque[Future[bytes]] = deque()
     todo = iter(stretches(reading.version, begin, end))
@@ -74,14 +77,15 @@ def stream(reading: Reading, begin: int, end: int) -> Iterator[bytes]:
 
 
 def stretches(version: Version, begin: int, end: int) -> Iterator[Stretch]:
-    """Yield the part of each chunk that lies in a range; an empty file has one empty chunk."""
+    """Yield a range in stretches that lie in one chunk each; an empty file has one empty chunk."""
     if version.size == 0:
         yield Stretch(0, 0, 0)
     at = begin
     while at < end:
         index = at // version.chunk_size
         start = index * version.chunk_size
-        stop = min(end, start + version.chunk_size)
+        next_stretch = start + ((at - start) // STRETCH_BYTES + 1) * STRETCH_BYTES
+        stop = min(end, start + version.chunk_size, next_stretch)
         yield Stretch(index, at - start, stop - start)
         at = stop
 

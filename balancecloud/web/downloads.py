@@ -83,6 +83,7 @@ def _bytes(opened: Download, wanted: ByteRange) -> Iterator[bytes]:
 
 def _chained(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield first
+    del first  # or it would stay in memory to the end
     try:
         yield from pieces
     except BalanceCloudError as problem:
