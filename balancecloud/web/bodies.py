@@ -71,6 +71,8 @@ class Body:
     def drain(self) -> None:
         """Take a little more in, so that the sender hears a refusal, and let go of the rest."""
         limit = min(self.declared, self.received + DRAIN)
+        self._watch.cancel()
+        self._watch = _timer(self._connection, FORM_SECONDS)
         try:
             while self.received < limit:
                 data = self._stream.read(min(STEP, limit - self.received))

@@ -76,6 +76,15 @@ def test_t_32_an_upload_in_the_middle_of_a_read_is_cut_too(
         body.read()
 
 
+def test_t_32_a_refused_upload_is_not_waited_for_long(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "FORM_SECONDS", 0.05)
+    body = body_of(line.request(), 20, lambda: 0.0)
+    body.drain()
+    assert line.ours.recv(1) == b""
+
+
 def test_the_watch_over_an_upload_ends_with_it(line: Line) -> None:
     body = body_of(line.request(), 20, lambda: 0.0)
     body.close()
