@@ -12,6 +12,10 @@ from balancecloud.errors import BadRangeAsked, BalanceCloudError, Invalid
 from balancecloud.library.downloads import ByteRange, Download, open_download, parse_range
 from balancecloud.web import context
 
+# What is sent at once. The reader must take each piece within the idle time, or it is let go of:
+# a stalled one would hold a thread for ever. 256 KiB in 30 s is 9 KB/s.
+PIECE = 256 << 10
+
 blueprint = Blueprint("downloads", __name__)
 
 
@@ -76,9 +80,19 @@ def _bytes(opened: Download, wanted: ByteRange) -> Iterator[bytes]:
     """Return the bytes; the first are fetched now, so that a failure still has a page."""
     if request.method == "HEAD":
         return iter(())
-    pieces = opened.stream(wanted)
-    first = next(pieces, b"")
-    return _chained(first, pieces)
+    stretches = opened.stream(wanted)
+    first = next(stretches, b"")
+    connection = request.environ.get("gunicorn.socket")
+    if connection is not None:
+        connection.settimeout(context.config().upload_idle_seconds)
+    return in_pieces(_chained(first, stretches))
+
+
+def in_pieces(stretches: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the same bytes in pieces of at most PIECE."""
+    for stretch in stretches:
+        for begin in range(0, len(stretch), PIECE):
+            yield stretch[begin : begin + PIECE]
 
 
 def _chained(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -35,6 +35,15 @@ class House:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(15)
 
+    def seconds_from_now(self, seconds: float) -> float:
+        """Return a deadline for `wait`."""
+        return time.monotonic() + seconds
+
+    def wait(self, seconds: float, until: float) -> None:
+        """Let time pass; fails once the deadline has."""
+        assert time.monotonic() < until
+        time.sleep(seconds)
+
     def descendants(self) -> dict[int, str]:
         """Return every process of this house that runs now, with its command line."""
         found: dict[int, str] = {}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from balancecloud.errors import BadRangeAsked
 from balancecloud.library.downloads import ByteRange, parse_range
-from balancecloud.web.downloads import disposition
+from balancecloud.web.downloads import PIECE, disposition, in_pieces
 
 
 @given(size=st.integers(1, 10_000), data=st.data())
@@ -51,3 +51,11 @@ def test_t_19_no_name_leaves_its_header(name: str) -> None:
     assert header.isprintable()
     quoted = header.split('filename="')[1].split('"; filename*=')[0]
     assert '"' not in quoted
+
+
+@given(lengths=st.lists(st.integers(0, 3 * PIECE), max_size=4))
+def test_t_32_a_reader_is_sent_small_pieces_of_the_same_bytes(lengths: list[int]) -> None:
+    stretches = [bytes([number]) * length for number, length in enumerate(lengths)]
+    pieces = list(in_pieces(iter(stretches)))
+    assert b"".join(pieces) == b"".join(stretches)
+    assert all(0 < len(piece) <= PIECE for piece in pieces)
