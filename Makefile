@@ -30,7 +30,7 @@ check: $(VENV)/.dev ## Format, lint, types, and which way imports point
 	$(BIN)/lint-imports
 
 test: $(VENV)/.dev ## All tests but the long ones
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long and not live"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not live"
 
 test-long: $(VENV)/.dev ## Memory with a 2 GB file, and what else takes minutes
 	$(BIN)/python -m pytest -m long --timeout 3600
