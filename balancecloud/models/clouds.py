@@ -34,6 +34,11 @@ class CloudAccount(Base):
     token_expires_at: Mapped[datetime | None]
     refresh_owner: Mapped[uuid.UUID | None]
     refresh_until: Mapped[datetime | None]
+    grant_used_at: Mapped[datetime | None]  # the last time the provider renewed it, or gave it
+    grant_expires_at: Mapped[datetime | None]  # where the provider says that it ends by itself
+    # What its answers taught, so that a new process starts from it; null: nothing yet.
+    learned_in_flight: Mapped[int | None]
+    learned_creations_per_second: Mapped[float | None]
     total_bytes: Mapped[Bytes64 | None]  # null: unlimited or not told
     used_bytes: Mapped[Bytes64] = mapped_column(default=0, server_default=text("0"))
     room_read_at: Mapped[datetime | None]
@@ -72,6 +77,28 @@ class LinkAttempt(Base):
     address: Mapped[str | None]
     display_name: Mapped[str | None]
     wrapped_token: Mapped[bytes | None]
+    # The account that is to be signed in again: only consent to this one is taken.
+    account_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("cloud_accounts.id", ondelete="CASCADE")
+    )
+    created_at: Mapped[Created]
+
+
+class UploadSession(Base):
+    """A shard's unfinished upload at its provider, to be continued after a crash.
+
+    Its address lets anybody write there, so it is wrapped. None: the last put ran out of time,
+    and the next one is to begin a session.
+    """
+
+    __tablename__ = "upload_sessions"
+
+    account_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("cloud_accounts.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(primary_key=True)  # the shard's
+    wrapped_address: Mapped[bytes | None]
+    master_version: Mapped[int | None]
     created_at: Mapped[Created]
 
 

@@ -13,14 +13,14 @@ from balancecloud.clock import Clock
 from balancecloud.config import Config
 from balancecloud.crypto import selftest
 from balancecloud.errors import ConfigError
-from balancecloud.models.clouds import CloudAccount, LinkAttempt
+from balancecloud.models.clouds import CloudAccount, LinkAttempt, UploadSession
 from balancecloud.models.head import HEAD
 from balancecloud.models.library import Upload
 from balancecloud.models.people import UserKeyRow
 
 # This release cannot run earlier: such a clock would let ended sign-ins and tokens live again.
 RELEASED: Final = datetime(2026, 11, 1, tzinfo=UTC)
-_UNDER_MASTER_KEYS: Final = (UserKeyRow, CloudAccount, LinkAttempt, Upload)
+_UNDER_MASTER_KEYS: Final = (UserKeyRow, CloudAccount, LinkAttempt, Upload, UploadSession)
 
 
 def check(config: Config, clock: Clock) -> None:
