@@ -29,8 +29,11 @@ check: $(VENV)/.dev ## Format, lint, types, and which way imports point
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: $(VENV)/.dev ## All tests but the long ones
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not live"
+test: $(VENV)/.dev ## All tests but the long ones and those of every page
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not live and not every_page"
+
+test-browser: $(VENV)/.dev ## Every page, theme and width in a real browser
+	$(BIN)/python -m pytest -m every_page
 
 test-long: $(VENV)/.dev ## Memory with a 2 GB file, and what else takes minutes
 	$(BIN)/python -m pytest -m long --timeout 3600
@@ -52,4 +55,4 @@ deps: $(VENV)/.dev ## Pin the requirements anew from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded -o requirements-embedded.txt pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded --extra dev -o requirements-dev.txt pyproject.toml
 
-.PHONY: help setup run check test test-long cover migrate bench deps
+.PHONY: help setup run check test test-browser test-long cover migrate bench deps

@@ -3,13 +3,16 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 from tests.web.pages import preview
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -30,12 +33,25 @@ WHOLE = [name for name in preview.PAGES if name != "job-body"]
 @pytest.fixture(scope="module")
 def gallery() -> Iterator[str]:
     """The preview at an address."""
-    server = make_server("127.0.0.1", 0, preview.build(), threaded=True)
+    server = make_server("127.0.0.1", 0, whole(preview.build()), threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.port}"
     server.shutdown()
     thread.join()
+
+
+def whole(application: "WSGIApplication") -> "WSGIApplication":
+    """Answer in one piece: of what a browser gives up half-way, no file stays open."""
+
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
+        pieces = application(environ, start_response)
+        try:
+            return list(pieces)
+        finally:
+            getattr(pieces, "close", lambda: None)()
+
+    return answer
 
 
 @pytest.fixture(params=[("light", 1440), ("dark", 390)], ids=["light wide", "dark narrow"])
@@ -64,6 +80,7 @@ def reason_of(node: dict[str, Any]) -> str:
     return str(given[0].get("messageKey")) if given else ""
 
 
+@pytest.mark.every_page
 def test_axe_finds_nothing_on_any_page(look: tuple[Page, str], gallery: str) -> None:
     page, theme = look
     # A running job's page asks for news, is told that there is none here, and loads itself anew.
@@ -76,6 +93,7 @@ def test_axe_finds_nothing_on_any_page(look: tuple[Page, str], gallery: str) -> 
     assert wrong == {}
 
 
+@pytest.mark.every_page
 def test_menus_and_tables_that_are_open_hold_too(look: tuple[Page, str], gallery: str) -> None:
     page, theme = look
     page.route("**/body*", lambda route: route.abort())
@@ -86,6 +104,7 @@ def test_menus_and_tables_that_are_open_hold_too(look: tuple[Page, str], gallery
         assert [one for one in found if one[2] not in GEOMETRY] == []
 
 
+@pytest.mark.every_page
 def test_nothing_scrolls_sideways_on_the_narrowest_screens(chromium: Browser, gallery: str) -> None:
     page = chromium.new_page(viewport={"width": 320, "height": 800})
     page.route("**/body*", lambda route: route.abort())
