@@ -64,6 +64,10 @@ class MemoryProvider:
         """Let the next calls of this method fail before they do anything."""
         self._faults[method].extend(_Fault(error, is_after=False) for _ in range(times))
 
+    def stop_failing(self) -> None:
+        """Forget the faults that nobody ran into."""
+        self._faults.clear()
+
     def lose_next_answer(self, method: str) -> None:
         """Let the next call of this method do its work and then fail as if cut off."""
         self._faults[method].append(_Fault(Unreachable(), is_after=True))

@@ -132,6 +132,7 @@ def test_f_20_a_throttled_account_is_waited_for_as_long_as_it_asks(hands: Hands)
         due_at = session.scalars(select(Work.due_at)).one()
     assert (due_at - job.created_at).total_seconds() > 60
 
+    person.memory[0].stop_failing()  # the second chunk may have ended with the first
     person.make_due()
     assert person.work() == []
     assert person.read(person.version(arrived).id) == content
