@@ -177,8 +177,16 @@ def test_the_proxy_neither_buffers_nor_keeps() -> None:
     assert "flush_interval -1" in text
     assert "max_header_size 32KB" in text
     assert "read_body" not in text
-    assert not re.search(r"^\s*log\b", text, re.MULTILINE)
     assert text.count("{") == text.count("}")
+
+
+def test_l_01_what_the_proxy_writes_down_has_no_query_and_no_headers() -> None:
+    text = (ROOT / "deploy" / "Caddyfile").read_text()
+
+    # Only errors are logged; a log of every request would be a `log` of the site, not of all.
+    assert re.findall(r"^(\s*)log\b", text, re.MULTILINE) == ["\t"]
+    assert 'request>uri regexp "\\?.*" "?..."' in text
+    assert "request>headers delete" in text
 
 
 @pytest.mark.real
