@@ -79,7 +79,8 @@ class Simulator:
                 visit.passage.end()
             self._note(visit, 0, 0)
             raise
-        self._note(visit, response.status, response.length)
+        is_answer = response.delivery is None or response.delivery.silence is None
+        self._note(visit, response.status if is_answer else 0, response.length)
         return response
 
     def _weathered(self, visit: "_Visit") -> Response:
