@@ -22,21 +22,21 @@ FAIR_WEATHER, REVOKED = "fair", "revoked"
 PRESETS: Mapping[str, Preset] = {
     FAIR_WEATHER: Preset("Fair", "Answers at once."),
     "slow": Preset(
-        "Slow", "Half a second for each answer, 1 MB a second each way.",
+        "Slow", "Half a second before each answer, then 1 MB a second each way.",
         Conditions(latency_s=0.4, jitter_s=0.2, up_bytes_s=1e6, down_bytes_s=1e6),
     ),
     "full": Preset(
         "Full", "Takes no more bytes. Reading and deleting go on.", Conditions(full=True)
     ),
     "throttling": Preset(
-        "Throttling", "One new file in 2 seconds and 3 requests a second; refuses what is beyond.",
+        "Throttling", "One new file in 2 seconds, 3 requests a second. The rest is refused.",
         Conditions(requests_s=3, creations_s=0.5, retry_after_s=5),
     ),
     "unreachable": Preset(
         "Unreachable", "Hangs up on every request.", Conditions(outage="hangup")
     ),
     REVOKED: Preset(
-        "Sign-in revoked", "Access was taken back. Fair weather will not mend it: sign in again."
+        "Sign-in revoked", "All access was taken back. Only a new sign-in mends it."
     ),
 }  # fmt: skip
 
