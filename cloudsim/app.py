@@ -70,11 +70,9 @@ class Simulator:
         route, path = found
         call = Call(self.services, request, read_params(request.query_text), path, None)
         visit = _Visit(route, call, self.services.clock.now())
-        if self.weather.watching and route.provider in _WEATHERED:
-            visit.passage = Passage(self.weather, route, call)
         try:
             response = self._weathered(visit)
-        except BaseException:  # a hangup, as a rule: there is no answer
+        except Hangup:
             if visit.passage:
                 visit.passage.end()
             self._note(visit, 0, 0)
@@ -84,8 +82,19 @@ class Simulator:
         return response
 
     def _weathered(self, visit: "_Visit") -> Response:
-        response = self._answered(visit)
-        return visit.passage.answered(response) if visit.passage else response
+        route = visit.route
+        try:
+            if self.weather.watching and route.provider in _WEATHERED:
+                visit.passage = Passage(self.weather, route, visit.call)
+            response = self._answered(visit)
+            return visit.passage.answered(response) if visit.passage else response
+        except Hangup:
+            raise
+        except Exception:  # noqa: BLE001 - the error page: one fault must not end the server
+            _log.exception("%s %s failed", route.provider, route.name)
+            if visit.passage:
+                visit.passage.end()
+            return json_response({"error": "The simulator itself failed."}, 500)
 
     def _answered(self, visit: "_Visit") -> Response:
         route = visit.route
@@ -96,11 +105,6 @@ class Simulator:
             return refused.response
         except BadBody as error:
             return _bad_body(route, visit.call, error)
-        except Hangup:
-            raise
-        except Exception:  # noqa: BLE001 - the error page: one fault must not end the server
-            _log.exception("%s %s failed", route.provider, route.name)
-            return json_response({"error": "The simulator itself failed."}, 500)
 
     def _answer(self, route: Route, call: Call) -> Response:
         if call.caller is not None and call.caller.account.state == "gone":

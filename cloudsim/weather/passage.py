@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 
 from cloudsim.conditions import Conditions
 from cloudsim.routing import Call, Refusal, Route
@@ -158,7 +159,9 @@ class Passage:
         self.hit_by = self.rule.name
         effect = self.rule.effect
         if isinstance(effect, Delay):
-            share = draw(self._weather.seed, "delay", self.rule.name, self.address)
+            share = draw(
+                self._weather.seed, "delay", self.rule.name, self.address, str(self._number)
+            )
             self._weather.pause(effect.seconds + effect.jitter_s * share)
         elif isinstance(effect, Drop) and effect.when != "after":
             if effect.when == "before":
@@ -197,11 +200,11 @@ class Passage:
 
     def _note_wait(self, response: Response) -> None:
         """Remember what the caller was told, to see whether it keeps to it."""
-        if response.status not in {429, 503, 403}:
-            return
         told = dict(response.headers).get("Retry-After", "")
         if told.isdigit():
             self._state.gauge.wait_until(self._weather.clock.now() + int(told))
+        elif told:
+            self._state.gauge.wait_until(parsedate_to_datetime(told).timestamp())
 
 
 def _brought(params: Params) -> str:

@@ -55,5 +55,8 @@ def set_preset(weather: Weather, services: Services, account: Account, name: str
 
 def make_fair(weather: Weather, services: Services, account: Account) -> None:
     """Let nothing stand in this account's way but a sign-in that was revoked."""
-    weather.clear_conditions(account.provider, account.person.address)
+    address = account.person.address
+    weather.clear_conditions(account.provider, address)
+    if weather.standing(account.provider, address).conditions != FAIR:  # what all others have
+        weather.set_conditions(account.provider, address, FAIR, FAIR_WEATHER)
     services.accounts.set_state(account.id, "on")

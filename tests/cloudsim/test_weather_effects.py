@@ -279,6 +279,16 @@ def test_damage_finds_the_object_of_an_answer_without_its_id(
     assert drive.send("GET", f"drive/v3/files/{file_id}?alt=media").data == b"iello"
 
 
+def test_a_session_that_only_began_has_nothing_to_damage(weather: Weather, drive: Drive) -> None:
+    file_id = drive.upload({"name": "old"}, b"hello").json["id"]
+    rule(weather, Damage(), "upload.start")
+    rule(weather, Damage(), "upload.session")
+    address = drive.begin({"name": "new"}, 5).location
+    assert drive.send("GET", f"drive/v3/files/{file_id}?alt=media").data == b"hello"
+    new_id = drive.browser.send("PUT", address, body=b"hello").json["id"]
+    assert drive.send("GET", f"drive/v3/files/{new_id}?alt=media").data == b"iello"
+
+
 def test_an_object_exists_twice_under_two_ids(weather: Weather, drive: Drive) -> None:
     rule(weather, Twin(), "upload.*")
     drive.upload({"name": "a"}, b"hello")
@@ -312,7 +322,10 @@ def test_a_page_token_is_malformed_or_leads_elsewhere(
     weather: Weather, drive: Drive, onedrive: OneDrive
 ) -> None:
     rule(weather, Pages(), "files.list")
+    rule(weather, Pages("expired"), "files.list")
     assert drive.listed("").json["nextPageToken"] == {"token": 7}
+    token = drive.listed("").json["nextPageToken"]
+    assert drive.listed("", pageToken=token).status == 400
     rule(weather, Pages("elsewhere", to="http://10.0.0.1/next"), "item.children")
     page = onedrive.send("GET", "me/drive/root/children").json
     assert page["@odata.nextLink"] == "http://10.0.0.1/next"

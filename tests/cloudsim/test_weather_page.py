@@ -94,6 +94,16 @@ def test_fair_weather_for_all_ends_everything(
     assert onedrive.send("GET", "me/drive").status == 200
 
 
+def test_one_account_can_be_fair_where_all_others_are_not(
+    browser: Browser, drive: Drive, weather: Weather
+) -> None:
+    weather.set_conditions("google", "*", Conditions(full=True))
+    assert "anna@example.com Set by a program." in shown(browser)
+    choose(browser, "fair")
+    assert "anna@example.com Fair." in shown(browser)
+    assert drive.upload({"name": "a"}, b"x").status == 200
+
+
 def test_what_a_program_set_is_told_by_its_names(
     browser: Browser, drive: Drive, weather: Weather
 ) -> None:
