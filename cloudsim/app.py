@@ -65,9 +65,7 @@ class Simulator:
 
     def __call__(self, request: Request) -> Response:
         found = self._router.find(request.method, request.path, request.query_text)
-        if found is None:
-            return _no_route(self.services, request)
-        route, path = found
+        route, path = found or (_nowhere(request), {})
         call = Call(self.services, request, read_params(request.query_text), path, None)
         visit = _Visit(route, call, self.services.clock.now())
         try:
@@ -151,6 +149,13 @@ class _Visit:
         return self.call.caller.account.person.address if self.call.caller else ""
 
 
+def _nowhere(request: Request) -> Route:
+    """Make the route of an address where nothing is, so that it is logged like all others."""
+    first = request.path.removeprefix("/").partition("/")[0]
+    provider = first if first in _WEATHERED else "own"
+    return Route(provider, "", request.method, re.compile(""), _no_route)
+
+
 def _guarded(route: Route, call: Call) -> Call:
     return replace(call, caller=route.guard(call.services, call.request, call.query))
 
@@ -181,13 +186,13 @@ def health(call: Call) -> Response:
     return json_response({"status": "ok"})
 
 
-def _no_route(services: Services, request: Request) -> Response:
-    first = request.path.removeprefix("/").partition("/")[0]
+def _no_route(call: Call) -> Response:
+    first = call.request.path.removeprefix("/").partition("/")[0]
     if first == "google":
         return refusal(404, "notFound", "Not Found").response
     if first == "microsoft":
-        message = "Resource not found for the segment."
-        return graph_refusal(services, request, Problem(400, "BadRequest", message)).response
+        problem = Problem(400, "BadRequest", "Resource not found for the segment.")
+        return graph_refusal(call.services, call.request, problem).response
     return html_response(render("problem.html", name=("This server", "cloudsim"), code="404",
                                 sentence="There is nothing at this address."), 404)  # fmt: skip
 

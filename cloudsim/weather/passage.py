@@ -17,6 +17,7 @@ from cloudsim.weather.lies import without_loop
 from cloudsim.weather.routes import brings_content, creates, is_sign_in
 from cloudsim.weather.rules import Rule, draw
 from cloudsim.weather.sky import Weather
+from cloudsim.weather.tokens import SignIn, after_sign_in
 from cloudsim.wire.bodies import HeldBody
 from cloudsim.wire.delivery import Delivery
 from cloudsim.wire.messages import BadBody, Body, Hangup, Params, Response, read_params
@@ -65,7 +66,9 @@ class Passage:
             response = after_conditions(
                 self._route, self.call, self.conditions, self._number, response
             )
-            self._retire_refresh_token(response)
+            if is_sign_in(self._route):
+                brought = self._refresh_token
+                after_sign_in(self._weather, SignIn(self._route, self.call, brought, response))
         if self.rule is not None:
             response = after_effect(self._route, self.call, self.rule.effect, response)
         self._note_wait(response)
@@ -187,16 +190,6 @@ class Passage:
     def _stop(self, name: str, answer: Response) -> None:
         self.hit_by = name
         raise Refusal(answer)
-
-    def _retire_refresh_token(self, response: Response) -> None:
-        """Let Microsoft's old token end when it gave a new one, as the account's policy says."""
-        policy = self.conditions.refresh
-        is_refresh = self._refresh_token and response.status == 200
-        if self._route.provider != "microsoft" or policy == "keep" or not is_refresh:
-            return
-        grace_s = self.conditions.refresh_grace_s if policy == "grace" else 0.0
-        ends = self._weather.clock.now() + grace_s
-        self.call.services.grants.retire(self._refresh_token, ends)
 
     def _note_wait(self, response: Response) -> None:
         """Remember what the caller was told, to see whether it keeps to it."""

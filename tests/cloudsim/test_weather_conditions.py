@@ -13,11 +13,13 @@ from cloudsim.app import Running
 from cloudsim.conditions import Conditions
 from cloudsim.weather.sky import ANY, Weather
 from tests.cloudsim.client import (
+    GOOGLE_TOKEN,
     MICROSOFT_TOKEN,
     Browser,
     Drive,
     OneDrive,
     drive_of,
+    google_tokens,
     microsoft_tokens,
     onedrive_of,
     put_range,
@@ -339,6 +341,20 @@ def test_a_refresh_keeps_the_old_token_as_a_rule(weather: Weather, browser: Brow
     over(weather, "microsoft", latency_s=0.001)
     old = refresh_fields(microsoft_tokens(browser, ANNA)["refresh_token"])
     assert [browser.post_form(MICROSOFT_TOKEN, old).status for _ in range(2)] == [200, 200]
+
+
+@pytest.mark.parametrize("provider", ["google", "microsoft"])
+def test_refresh_tokens_can_die_early(
+    weather: Weather, sim: Running, browser: Browser, provider: str
+) -> None:
+    over(weather, provider, refresh_lifetime_s=7 * 86_400)
+    made = (google_tokens if provider == "google" else microsoft_tokens)(browser, ANNA)
+    path = GOOGLE_TOKEN if provider == "google" else MICROSOFT_TOKEN
+    fields = refresh_fields(made["refresh_token"])
+    sim.simulator.services.clock.advance(7 * 86_400 - 60)
+    assert browser.post_form(path, fields).status == 200
+    sim.simulator.services.clock.advance(61)
+    assert browser.post_form(path, fields).json["error"] == "invalid_grant"
 
 
 def test_the_app_folder_fault_is_mended_by_a_wider_grant(
