@@ -148,6 +148,15 @@ class Objects:
             made = (seq for whose, seq, at in self._made if whose == account and at > moment)
             return next(made, None)
 
+    def size_made_after(self, account: AccountId, moment: float) -> int:
+        """Count the bytes of the account's objects made since."""
+        first = self.first_made_after(account, moment)
+        if first is None:
+            return 0
+        with self._database.reading() as rows:
+            text = "SELECT TOTAL(size) FROM objects WHERE account = ? AND seq >= ?"
+            return int(rows.execute(text, (account, first)).fetchone()[0])
+
     def replace_content(
         self, object_id: str, content: Content, mime: str
     ) -> tuple[Object, str | None]:
