@@ -6,9 +6,10 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cloudsim.control import routes as control
+from cloudsim.door import Door, own_hosts
 from cloudsim.google import drive
 from cloudsim.google.refusals import bad_request, refusal
 from cloudsim.microsoft import graph
@@ -19,6 +20,9 @@ from cloudsim.pages import render, stylesheet
 from cloudsim.requestlog import Entry, RequestLog, path_without_secrets
 from cloudsim.routing import Call, Hook, Refusal, Route, Router
 from cloudsim.settings import Services, Settings, open_services
+from cloudsim.weather import page as weather_page
+from cloudsim.weather.passage import Passage
+from cloudsim.weather.sky import Weather
 from cloudsim.wire.listener import Listener
 from cloudsim.wire.messages import (
     BadBody,
@@ -37,42 +41,68 @@ _log = logging.getLogger("cloudsim")
 class Simulator:
     """Answers requests; hooks stand around each route in the order they were given."""
 
-    def __init__(self, services: Services, hooks: Sequence[Hook] = ()) -> None:
+    def __init__(
+        self,
+        services: Services,
+        hooks: Sequence[Hook] = (),
+        own_hosts: frozenset[str] = frozenset(),
+    ) -> None:
         self.services = services
         self.log = RequestLog()
+        self.weather = Weather(services.clock, watching=services.settings.control)
         self._hooks = tuple(hooks)
+        door = Door(own_hosts)
         routes = [
             Route("own", "index", "GET", re.compile(""), index),
             Route("own", "style", "GET", re.compile(r"style\.css"), style),
             Route("own", "health", "GET", re.compile("health"), health),
+            *weather_page.routes(self.weather, door),
             *google.routes(), *drive.routes(), *microsoft.routes(), *graph.routes(),
         ]  # fmt: skip
         if services.settings.control:
-            routes += control.routes(self.log)
+            routes += control.routes(self.log, self.weather, door)
         self._router = Router(routes)
 
     def __call__(self, request: Request) -> Response:
         found = self._router.find(request.method, request.path, request.query_text)
-        if found is None:
-            return _no_route(self.services, request)
-        route, path = found
-        query = read_params(request.query_text)
-        call = Call(self.services, request, query, path, None)
+        route, path = found or (_nowhere(request), {})
+        call = Call(self.services, request, read_params(request.query_text), path, None)
+        visit = _Visit(route, call, self.services.clock.now())
         try:
-            caller = route.guard(self.services, request, query)
-            call = Call(self.services, request, query, path, caller)
-            response = self._answer(route, call)
-        except Refusal as refused:
-            response = refused.response
-        except BadBody as error:
-            response = _bad_body(route, call, error)
+            response = self._weathered(visit)
+        except Hangup:
+            if visit.passage:
+                visit.passage.end()
+            self._note(visit, 0, 0)
+            raise
+        is_answer = response.delivery is None or response.delivery.silence is None
+        self._note(visit, response.status if is_answer else 0, response.length)
+        return response
+
+    def _weathered(self, visit: "_Visit") -> Response:
+        route = visit.route
+        try:
+            if self.weather.watching and route.provider in _WEATHERED:
+                visit.passage = Passage(self.weather, route, visit.call)
+            response = self._answered(visit)
+            return visit.passage.answered(response) if visit.passage else response
         except Hangup:
             raise
         except Exception:  # noqa: BLE001 - the error page: one fault must not end the server
             _log.exception("%s %s failed", route.provider, route.name)
-            response = json_response({"error": "The simulator itself failed."}, 500)
-        self._note(route, call, response)
-        return response
+            if visit.passage:
+                visit.passage.end()
+            return json_response({"error": "The simulator itself failed."}, 500)
+
+    def _answered(self, visit: "_Visit") -> Response:
+        route = visit.route
+        try:
+            visit.call = visit.passage.enter() if visit.passage else _guarded(route, visit.call)
+            return self._answer(route, visit.call)
+        except Refusal as refused:
+            return refused.response
+        except BadBody as error:
+            return _bad_body(route, visit.call, error)
 
     def _answer(self, route: Route, call: Call) -> Response:
         if call.caller is not None and call.caller.account.state == "gone":
@@ -85,18 +115,49 @@ class Simulator:
             response = hook.after(route, call, response)
         return response
 
-    def _note(self, route: Route, call: Call, response: Response) -> None:
+    def _note(self, visit: "_Visit", status: int, length: int) -> None:
+        route, request = visit.route, visit.call.request
         if route.provider == "_sim":
             return
-        request = call.request
         self.log.add(
             Entry(
                 self.log.next_number(), self.services.clock.now(), route.provider, route.name,
-                call.caller.account.person.address if call.caller else "", request.method,
-                path_without_secrets(request.path), response.status, request.header("range"),
-                request.body.length, response.length,
+                visit.address, request.method, path_without_secrets(request.path), status,
+                request.header("range"), request.body.length, length, visit.began,
+                visit.passage.hit_by if visit.passage else "",
             )
         )  # fmt: skip
+
+
+_WEATHERED = frozenset({"google", "microsoft"})
+
+
+@dataclass
+class _Visit:
+    """One request while it is answered."""
+
+    route: Route
+    call: Call
+    began: float
+    passage: Passage | None = None
+
+    @property
+    def address(self) -> str:
+        """Whose account it is about, as far as that is known."""
+        if self.passage:
+            return self.passage.address
+        return self.call.caller.account.person.address if self.call.caller else ""
+
+
+def _nowhere(request: Request) -> Route:
+    """Make the route of an address where nothing is, so that it is logged like all others."""
+    first = request.path.removeprefix("/").partition("/")[0]
+    provider = first if first in _WEATHERED else "own"
+    return Route(provider, "", request.method, re.compile(""), _no_route)
+
+
+def _guarded(route: Route, call: Call) -> Call:
+    return replace(call, caller=route.guard(call.services, call.request, call.query))
 
 
 def index(call: Call) -> Response:
@@ -125,13 +186,13 @@ def health(call: Call) -> Response:
     return json_response({"status": "ok"})
 
 
-def _no_route(services: Services, request: Request) -> Response:
-    first = request.path.removeprefix("/").partition("/")[0]
+def _no_route(call: Call) -> Response:
+    first = call.request.path.removeprefix("/").partition("/")[0]
     if first == "google":
         return refusal(404, "notFound", "Not Found").response
     if first == "microsoft":
-        message = "Resource not found for the segment."
-        return graph_refusal(services, request, Problem(400, "BadRequest", message)).response
+        problem = Problem(400, "BadRequest", "Resource not found for the segment.")
+        return graph_refusal(call.services, call.request, problem).response
     return html_response(render("problem.html", name=("This server", "cloudsim"), code="404",
                                 sentence="There is nothing at this address."), 404)  # fmt: skip
 
@@ -186,12 +247,13 @@ def listening(settings: Settings, hooks: Sequence[Hook] = ()) -> Iterator[Runnin
         local_url = f"http://{host}:{listener.port}"
         url = settings.public_url.rstrip("/") or local_url
         services = open_services(settings, url)
-        simulator = Simulator(services, hooks)
+        simulator = Simulator(services, hooks, own_hosts(url, listener.port))
         try:
             yield Running(
                 url, local_url, simulator, listener.stop, lambda: listener.serve(simulator)
             )
         finally:
+            simulator.weather.close()
             listener.stop()
             listener.wait(2.0)
             services.database.close()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from cloudsim.conditions import FAIR, Conditions
 from cloudsim.settings import Services
 from cloudsim.store.accounts import Account
 from cloudsim.wire.messages import Params, Request, Response
@@ -36,6 +37,7 @@ class Call:
     query: Params = field(repr=False)
     path: Mapping[str, str]
     caller: Caller | None
+    conditions: Conditions = FAIR  # what the weather is for it
 
     @property
     def known_caller(self) -> Caller:

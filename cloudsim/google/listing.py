@@ -7,6 +7,7 @@ from cloudsim.google.fields import apply_mask, read_mask
 from cloudsim.google.query import Condition, read_query
 from cloudsim.google.refusals import invalid
 from cloudsim.google.resource import SHORT_MASK, file_json, sees_all
+from cloudsim.lag import first_unlisted
 from cloudsim.paging import BadPageToken, page_token, read_page_token
 from cloudsim.routing import Call
 from cloudsim.store.objects import Object, Selection
@@ -74,6 +75,7 @@ def _page(call: Call, keys: list[_Key], at_most: int) -> list[Object]:
     parts = [Condition("account = ?", (caller.account.id,))]
     if not sees_all(caller):
         parts.append(Condition("maker = ?", (caller.client,)))
+    parts += [Condition("seq < ?", (first,)) for first in first_unlisted(call)]
     if call.query.get("q").strip():
         parts.append(read_query(call.query.get("q"), caller.account.root_id))
     if token := call.query.get("pageToken"):
