@@ -61,7 +61,8 @@ def test_multipart_is_read_in_each_dialect(drive: Drive, content_type: str) -> N
     assert answer.json == {"name": "a", "mimeType": "text/x-own", "size": "5"}
 
 
-def test_a_quoted_boundary_with_an_equals_sign_is_read(drive: Drive) -> None:
+@pytest.mark.parametrize("newline", ["\r\n", "\n"])
+def test_a_quoted_boundary_with_an_equals_sign_is_read(drive: Drive, newline: str) -> None:
     mark = "===============123=="
     body = (
         (
@@ -69,14 +70,14 @@ def test_a_quoted_boundary_with_an_equals_sign_is_read(drive: Drive) -> None:
             '{"name": "a"}\n'
             f"--{mark}\nContent-Type: application/octet-stream\n\n"
         )
-        .replace("\n", "\r\n")
+        .replace("\n", newline)
         .encode()
-        + b"bytes"
-        + f"\r\n--{mark}--".encode()
+        + b"bytes\r"
+        + f"{newline}--{mark}--".encode()
     )
     headers = {"Content-Type": f'multipart/related; boundary="{mark}"'}
     path = "upload/drive/v3/files?uploadType=multipart&fields=size"
-    assert drive.send("POST", path, body=body, headers=headers).json == {"size": "5"}
+    assert drive.send("POST", path, body=body, headers=headers).json == {"size": "6"}
 
 
 def test_a_chunked_multipart_body_is_read(drive: Drive) -> None:
