@@ -24,6 +24,7 @@ class Settings:
     public_url: str = ""  # what clients see in front of it; empty is the address it listens on
     control: bool = False
     strict: bool = True  # False bears with what old clients do wrong
+    tls: bool = False  # answer HTTPS too, by an authority of our own
     clients: tuple[tuple[str, str], ...] = field(default=(DEMO_CLIENT,), repr=False)
 
 
@@ -40,14 +41,6 @@ class Services:
     objects: Objects
     uploads: Uploads
     blobs: Blobs
-
-    @property
-    def google(self) -> str:
-        return f"{self.base_url}/google"
-
-    @property
-    def microsoft(self) -> str:
-        return f"{self.base_url}/microsoft"
 
 
 def open_services(settings: Settings, base_url: str) -> Services:

@@ -113,7 +113,8 @@ def _read_token(call: Call, parent: str) -> list[Any]:
 def _next_link(call: Call, token: str) -> str:
     kept = [f"{name}={call.query.get(name)}" for name in ("$top", "$select") if name in call.query]
     query = "&".join([*kept, f"$skiptoken={token}"])
-    return f"{call.services.base_url}{call.request.path}?{query}"
+    path = call.request.path.removeprefix("/microsoft/")
+    return call.addresses.graph(f"{path}?{query}")
 
 
 def make_folder(call: Call) -> Response:
@@ -155,7 +156,7 @@ def download(call: Call) -> Response:
     item = find_item(call, read_address(call))
     if item == "root" or item.is_folder:
         raise bad_request(call, "You cannot get content for a folder.")
-    return redirect_response(download_url(call.services, item))
+    return redirect_response(download_url(call, item))
 
 
 def change_item(call: Call) -> Response:

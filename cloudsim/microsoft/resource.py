@@ -96,7 +96,7 @@ def _object_json(call: Call, item: Object) -> dict[str, Any]:
         "cTag": f'"c:{{{item.id}}},{item.version}"',
         **times,
         "fileSystemInfo": times,
-        "webUrl": f"{call.services.base_url}/",
+        "webUrl": f"{call.addresses.base}/",
         "parentReference": {**_drive_reference(account), **where},
     }
     if item.is_folder:
@@ -104,7 +104,7 @@ def _object_json(call: Call, item: Object) -> dict[str, Any]:
     answer["file"] = {"mimeType": item.mime}
     if item.size:  # an empty file has no hash
         answer["file"]["hashes"] = {"quickXorHash": item.digests.quick_xor}
-    answer[DOWNLOAD_URL] = download_url(call.services, item)
+    answer[DOWNLOAD_URL] = download_url(call, item)
     return answer
 
 
@@ -140,11 +140,11 @@ def selected_all(values: Iterable[dict[str, Any]], wanted: str) -> list[dict[str
     return [selected(value, wanted) for value in values]
 
 
-def download_url(services: Services, item: Object) -> str:
+def download_url(call: Call, item: Object) -> str:
     """Make an address that gives the item's bytes to whoever has it, for a quarter of an hour."""
-    body = json.dumps([item.id, int(services.clock.now()) + DOWNLOAD_LIFETIME_S]).encode()
-    ticket = base64.urlsafe_b64encode(_seal(services, body) + body).decode().rstrip("=")
-    return f"{services.microsoft}/content/download/{ticket}"
+    body = json.dumps([item.id, int(call.services.clock.now()) + DOWNLOAD_LIFETIME_S]).encode()
+    ticket = base64.urlsafe_b64encode(_seal(call.services, body) + body).decode().rstrip("=")
+    return call.addresses.download(ticket)
 
 
 def opened_download(services: Services, ticket: str) -> str | None:

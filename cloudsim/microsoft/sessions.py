@@ -57,8 +57,7 @@ def begin(call: Call) -> Response:
         "client": call.known_caller.client,
     }  # fmt: skip
     begun = call.services.uploads.begin(NewUpload(account.id, plan, name, None, _LIFETIME_S))
-    address = f"{call.services.microsoft}/content/upload/{begun.id}"
-    return json_response({"uploadUrl": address, **_state_json(begun)})
+    return json_response({"uploadUrl": call.addresses.upload(begun.id), **_state_json(begun)})
 
 
 def _state_json(upload: Upload) -> dict[str, Any]:
