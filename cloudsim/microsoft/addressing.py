@@ -133,6 +133,15 @@ def find_place(call: Call, address: Address) -> Place:
     return Place(parent, name, call.services.objects.child(account.id, parent, name))
 
 
+def made_folder(call: Call, address: Address) -> Object | Literal["root"]:
+    """Find the folder at the address, making what is missing of its path."""
+    folder = as_folder(call, address.start)
+    account = call.known_caller.account
+    for name in address.names:
+        folder = ensure_folder(call, id_of(account, folder), name)
+    return folder
+
+
 def as_folder(call: Call, item: Object | Literal["root"]) -> Object | Literal["root"]:
     """Let folders pass; nothing can lie in a file."""
     if item != "root" and not item.is_folder:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cloudsim.microsoft.access import may_write
 from cloudsim.microsoft.addressing import Place, find_place, read_address
-from cloudsim.microsoft.drive import CONFLICT, check_match, numbered
+from cloudsim.microsoft.drive import CONFLICT, UNSAID, Times, check_match, numbered, read_behaviour
 from cloudsim.microsoft.ids import new_item_id
 from cloudsim.microsoft.refusals import bad_request, content_refusal, name_taken, no_room, refuse
 from cloudsim.microsoft.resource import etag, item_json, opened_download
@@ -18,7 +18,6 @@ from cloudsim.wire.ranges import NotSatisfiable, wanted_span
 
 _SIMPLE_AT_MOST = 250 * 1000**2
 _PLAIN_MIME = "application/octet-stream"
-_BEHAVIOURS = frozenset({"fail", "replace", "rename"})
 _TRIES = 1000
 
 
@@ -29,6 +28,7 @@ class Wish:
     place: Place
     mime: str
     behaviour: str
+    times: Times = UNSAID
 
 
 def put(call: Call) -> Response:
@@ -47,12 +47,6 @@ def put(call: Call) -> Response:
     except TooMuch as error:
         raise _too_large(call) from error
     return settle(call, wish, content)
-
-
-def read_behaviour(call: Call, text: object) -> str:
-    if not isinstance(text, str) or text not in _BEHAVIOURS:
-        raise bad_request(call, "Invalid conflict behavior.")
-    return text
 
 
 def _mime(call: Call) -> str:
@@ -106,7 +100,7 @@ def settled(call: Call, wish: Wish, content: Content) -> tuple[Object, int]:
             continue
         new = NewObject(
             new_item_id(caller.account), caller.account, place.parent, name, wish.mime,
-            caller.client, content,
+            caller.client, content, created=wish.times.created, modified=wish.times.modified,
         )  # fmt: skip
         try:
             return objects.add(new), 201
@@ -116,7 +110,8 @@ def settled(call: Call, wish: Wish, content: Content) -> tuple[Object, int]:
 
 
 def _replaced(call: Call, old: Object, wish: Wish, content: Content) -> Object:
-    new, nobodys = call.services.objects.replace_content(old.id, content, wish.mime)
+    objects = call.services.objects
+    new, nobodys = objects.replace_content(old.id, content, wish.mime, wish.times.modified)
     if nobodys:
         call.services.blobs.discard([nobodys])
     return new

@@ -1,6 +1,7 @@
 """The user, the drive and its items: reading, folders, renaming and deleting."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from cloudsim.clock import utc_seconds
@@ -10,6 +11,7 @@ from cloudsim.microsoft.addressing import (
     check_drive,
     check_name,
     find_item,
+    made_folder,
     own_item,
     read_address,
 )
@@ -38,6 +40,7 @@ from cloudsim.store.objects import (
 from cloudsim.wire.messages import Response, json_response, redirect_response
 
 CONFLICT = "@microsoft.graph.conflictBehavior"
+_BEHAVIOURS = frozenset({"fail", "replace", "rename"})
 _PAGE = 200
 _TRIES = 1000
 
@@ -120,18 +123,19 @@ def _next_link(call: Call, token: str) -> str:
 def make_folder(call: Call) -> Response:
     """POST to children: a folder, by the conflict behaviour in the body."""
     may_write(call)
-    parent = as_folder(call, find_item(call, read_address(call)))
     sent = call.request.json()
     name = sent.get("name")
     if not isinstance(name, str) or not isinstance(sent.get("folder"), dict):
         raise bad_request(call, "A name and the folder facet are required.")
     check_name(call, name)
-    behaviour = sent.get(CONFLICT, "fail")
+    behaviour = read_behaviour(call, sent.get(CONFLICT, "fail"))
+    parent = parent_id(call, made_folder(call, read_address(call)))
+    if behaviour == "replace" and (there := _folder_named(call, parent, name)) is not None:
+        return json_response(item_json(call, there))
     caller = call.known_caller
-    parent_id_ = parent_id(call, parent)
     for attempt in range(_TRIES):
         new = NewObject(
-            new_item_id(caller.account), caller.account, parent_id_, numbered(name, attempt),
+            new_item_id(caller.account), caller.account, parent, numbered(name, attempt),
             FOLDER_MIME, caller.client, is_folder=True,
         )  # fmt: skip
         try:
@@ -140,6 +144,18 @@ def make_folder(call: Call) -> Response:
             if behaviour != "rename":
                 raise name_taken(call) from error
     raise name_taken(call)
+
+
+def read_behaviour(call: Call, text: object) -> str:
+    if not isinstance(text, str) or text not in _BEHAVIOURS:
+        raise bad_request(call, "Invalid conflict behavior.")
+    return text
+
+
+def _folder_named(call: Call, parent: str, name: str) -> Object | None:
+    """Find the folder that replacing leaves as it is."""
+    found = call.services.objects.child(call.known_caller.account.id, parent, name)
+    return found if found is not None and found.is_folder else None
 
 
 def numbered(name: str, attempt: int) -> str:
@@ -167,9 +183,10 @@ def change_item(call: Call) -> Response:
     sent = call.request.json()
     name = str(sent.get("name", item.name))
     check_name(call, name)
-    change = Change(
-        name, _new_parent(call, item, sent), item.mime, _modified(call, item, sent), item.details
-    )
+    modified = sent_times(call, sent).modified
+    if modified is None:
+        modified = item.modified
+    change = Change(name, _new_parent(call, item, sent), item.mime, modified, item.details)
     try:
         new = call.services.objects.change(item.id, change)
     except NameTaken as error:
@@ -199,14 +216,31 @@ def _facet(call: Call, sent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return facet
 
 
-def _modified(call: Call, item: Object, sent: Mapping[str, Any]) -> float:
-    text = _facet(call, sent, "fileSystemInfo").get("lastModifiedDateTime")
-    if text is None:
-        return item.modified
+@dataclass(frozen=True)
+class Times:
+    """When a client says that its file was made and changed, where it says so."""
+
+    created: float | None = None
+    modified: float | None = None
+
+
+UNSAID = Times()
+
+
+def sent_times(call: Call, sent: Mapping[str, Any]) -> Times:
+    """Read the fileSystemInfo facet."""
+    facet = _facet(call, sent, "fileSystemInfo")
+    times = [_time(call, facet, name) for name in ("createdDateTime", "lastModifiedDateTime")]
+    return Times(*times)
+
+
+def _time(call: Call, facet: Mapping[str, Any], name: str) -> float | None:
+    if facet.get(name) is None:
+        return None
     try:
-        return utc_seconds(text)
+        return utc_seconds(facet[name])
     except (TypeError, ValueError) as error:
-        raise bad_request(call, "lastModifiedDateTime is not a time.") from error
+        raise bad_request(call, f"{name} is not a time.") from error
 
 
 def delete(call: Call) -> Response:

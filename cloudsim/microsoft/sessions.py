@@ -9,11 +9,10 @@ from cloudsim.microsoft.addressing import Place, find_place, read_address
 from cloudsim.microsoft.content import (
     Wish,
     check_wish,
-    read_behaviour,
     refuse_authorization,
     settled,
 )  # fmt: skip
-from cloudsim.microsoft.drive import CONFLICT
+from cloudsim.microsoft.drive import CONFLICT, Times, read_behaviour, sent_times
 from cloudsim.microsoft.refusals import (
     bad_request,
     content_refusal,
@@ -46,6 +45,7 @@ def begin(call: Call) -> Response:
     size = sent.get("fileSize", 0)
     if not isinstance(size, int) or size < 0:
         raise bad_request(call, "Invalid fileSize.")
+    times = sent_times(call, sent)
     place = find_place(call, read_address(call))
     check_wish(call, Wish(place, _PLAIN_MIME, behaviour), size)
     account = call.known_caller.account
@@ -54,7 +54,7 @@ def begin(call: Call) -> Response:
         raise name_taken(call)  # a pending session blocks its name there
     plan = {
         "parent": place.parent, "name": place.name, "behaviour": behaviour,
-        "client": call.known_caller.client,
+        "client": call.known_caller.client, "times": [times.created, times.modified],
     }  # fmt: skip
     begun = call.services.uploads.begin(NewUpload(account.id, plan, name, None, _LIFETIME_S))
     return json_response({"uploadUrl": call.addresses.upload(begun.id), **_state_json(begun)})
@@ -176,8 +176,10 @@ def _finish(call: Call, upload: Upload, size: int) -> Response:
         call.services.uploads.forget(upload.id)
         raise session_gone() from error
     place = Place(upload.plan["parent"], upload.plan["name"], None)
+    times = Times(*upload.plan.get("times", ()))
+    wish = Wish(place, _PLAIN_MIME, upload.plan["behaviour"], times)
     try:
-        item, status = settled(call, Wish(place, _PLAIN_MIME, upload.plan["behaviour"]), content)
+        item, status = settled(call, wish, content)
     except NameTaken as error:
         blobs.undo_finish(upload.id, content)
         raise name_taken(call) from error

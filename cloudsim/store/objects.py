@@ -139,7 +139,7 @@ class Objects:
         return _object(row)
 
     def replace_content(
-        self, object_id: str, content: Content, mime: str
+        self, object_id: str, content: Content, mime: str, modified: float | None = None
     ) -> tuple[Object, str | None]:
         """Give an object other bytes; returns it with the content that is now nobody's."""
         digests = content.digests
@@ -153,7 +153,7 @@ class Objects:
                 "UPDATE objects SET size = ?, md5 = ?, sha1 = ?, sha256 = ?, quick_xor = ?,"
                 " blob = ?, mime = ?, modified = ?, version = version + 1 WHERE id = ?",
                 (content.size, digests.md5, digests.sha1, digests.sha256, digests.quick_xor,
-                 content.blob, mime, self._clock.now(), old.id),
+                 content.blob, mime, self._clock.now() if modified is None else modified, old.id),
             )  # fmt: skip
             row = rows.execute("SELECT * FROM objects WHERE id = ?", (old.id,)).fetchone()
         return _object(row), old.blob

@@ -239,3 +239,14 @@ def test_a_pending_session_blocks_its_name_on_work_accounts(work_drive: OneDrive
 def test_a_known_hash_comes_out_over_http(onedrive: OneDrive) -> None:
     answer = onedrive.put("a.bin", base64.b64decode("tbQ="))
     assert answer.json["file"]["hashes"]["quickXorHash"] == "taAFAAAAAAAAAAAAAgAAAAAAAAA="
+
+
+def test_a_session_keeps_the_times_it_was_begun_with(onedrive: OneDrive) -> None:
+    moment = "2020-02-02T02:02:02.000Z"
+    times = {"createdDateTime": moment, "lastModifiedDateTime": moment}
+    address = onedrive.begin("a", fileSystemInfo=times).json["uploadUrl"]
+    made = put_range(onedrive.browser, address, b"hello", "bytes 0-4/5").json
+    assert made["fileSystemInfo"] == times
+
+    address = onedrive.begin("a", fileSystemInfo={"lastModifiedDateTime": "soon"})
+    assert (address.status, address.reason) == (400, "invalidRequest")
