@@ -8,6 +8,7 @@ from cloudsim.store.accounts import Accounts
 from cloudsim.store.blobs import Blobs
 from cloudsim.store.database import Database
 from cloudsim.store.grants import Grants
+from cloudsim.store.history import History
 from cloudsim.store.objects import Objects
 from cloudsim.store.uploads import Uploads
 
@@ -39,6 +40,7 @@ class Services:
     accounts: Accounts
     grants: Grants
     objects: Objects
+    history: History
     uploads: Uploads
     blobs: Blobs
 
@@ -46,10 +48,10 @@ class Services:
 def open_services(settings: Settings, base_url: str) -> Services:
     """Open the data folder, clear what a kill left half done, and give the world its people."""
     clock = Clock()
-    database = Database(settings.data / "cloudsim.sqlite3")
+    database = Database(settings.data / "cloudsim.sqlite3", clock)
     services = Services(
         settings, base_url, clock, database, Accounts(database, clock), Grants(database, clock),
-        Objects(database, clock), Uploads(database, clock), Blobs(settings.data),
+        Objects(database, clock), History(database), Uploads(database, clock), Blobs(settings.data),
     )  # fmt: skip
     services.uploads.forget_expired()
     services.blobs.sweep(services.objects.blobs_in_use(), services.uploads.unfinished())

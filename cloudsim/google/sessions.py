@@ -41,6 +41,8 @@ def send(call: Call) -> Response:
             upload = call.services.uploads.find(call.query.get("upload_id"))
             if upload is None:
                 raise refusal(404, "notFound", "The upload session was not found.")
+            if upload.plan.get("spoiled"):
+                raise refusal(410, "deleted", "The upload session was ended by an error.")
             if upload.object is not None:
                 return _finished(call, upload, upload.object)
             return _follow(call, upload, _read_range(call))
@@ -146,7 +148,7 @@ def _finish(call: Call, upload: Upload, size: int) -> Response:
     try:
         made = settle(call, target, upload.plan["metadata"], upload.plan["mime"], content)
     except Refusal:
-        services.uploads.forget(upload.id)  # a refused end poisons the session
+        services.uploads.spoil(upload.id)
         raise
     services.uploads.note_object(upload.id, made.id)
     return _finished(call, upload, made.id)

@@ -87,6 +87,16 @@ def _app_folder(call: Call) -> Object:
     return ensure_folder(call, apps.id, call.known_caller.client)
 
 
+def check_app_folder(call: Call) -> None:
+    """Refuse a session in the application's folder before a first GET has made it."""
+    if call.path["base"] != "special/approot":
+        return
+    objects, caller = call.services.objects, call.known_caller
+    apps = objects.child(caller.account.id, caller.account.root_id, "Apps")
+    if apps is None or objects.child(caller.account.id, apps.id, caller.client) is None:
+        raise denied(call)
+
+
 def ensure_folder(call: Call, parent: str, name: str) -> Object:
     """Find the folder of that name, or make it; a file in its place is refused."""
     caller = call.known_caller

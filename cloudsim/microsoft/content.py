@@ -12,7 +12,7 @@ from cloudsim.microsoft.resource import etag, item_json, opened_download
 from cloudsim.routing import Call, Caller
 from cloudsim.settings import Services
 from cloudsim.store.blobs import Content, TooMuch
-from cloudsim.store.objects import NameTaken, NewObject, NoRoom, Object, Vanished
+from cloudsim.store.objects import NameTaken, NewObject, NoRoom, Object, Replacement, Vanished
 from cloudsim.wire.messages import FileSlice, Params, Request, Response, json_response
 from cloudsim.wire.ranges import NotSatisfiable, wanted_span
 
@@ -65,7 +65,8 @@ def check_wish(call: Call, wish: Wish, size: int) -> None:
         if wish.behaviour == "fail" or (item.is_folder and wish.behaviour == "replace"):
             raise name_taken(call)
     account = call.known_caller.account
-    freed = item.size if item is not None and wish.behaviour == "replace" else 0
+    frees = item is not None and wish.behaviour == "replace" and not account.is_work
+    freed = item.size if item is not None and frees else 0
     if account.quota is not None and size and account.used - freed + size > account.quota:
         raise no_room(call)
 
@@ -110,8 +111,9 @@ def settled(call: Call, wish: Wish, content: Content) -> tuple[Object, int]:
 
 
 def _replaced(call: Call, old: Object, wish: Wish, content: Content) -> Object:
-    objects = call.services.objects
-    new, nobodys = objects.replace_content(old.id, content, wish.mime, wish.times.modified)
+    is_work = call.known_caller.account.is_work  # where versions count
+    replacement = Replacement(content, wish.mime, wish.times.modified, keeps_version=is_work)
+    new, nobodys = call.services.objects.replace_content(old.id, replacement)
     if nobodys:
         call.services.blobs.discard([nobodys])
     return new

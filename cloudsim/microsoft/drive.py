@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cloudsim.clock import utc_seconds
+from cloudsim.clock import utc_seconds, utc_text
 from cloudsim.microsoft.access import may_read, may_see_user, may_write
 from cloudsim.microsoft.addressing import (
     as_folder,
@@ -84,7 +84,7 @@ def children(call: Call) -> Response:
     may_read(call)
     folder = as_folder(call, find_item(call, read_address(call)))
     account, secret = call.known_caller.account, call.services.database.secret
-    size = _page_size(call)
+    size = page_size(call)
     parent = parent_id(call, folder)
     after = _read_token(call, parent)
     found = call.services.objects.select(live_children(account.id, parent, after), size + 1)
@@ -96,7 +96,7 @@ def children(call: Call) -> Response:
     return json_response(answer)
 
 
-def _page_size(call: Call) -> int:
+def page_size(call: Call) -> int:
     text = call.query.get("$top", str(_PAGE))
     if not (text.isascii() and text.isdigit()) or int(text) < 1:
         raise bad_request(call, "Invalid $top.")
@@ -184,9 +184,12 @@ def change_item(call: Call) -> Response:
     name = str(sent.get("name", item.name))
     check_name(call, name)
     modified = sent_times(call, sent).modified
-    if modified is None:
-        modified = item.modified
-    change = Change(name, _new_parent(call, item, sent), item.mime, modified, item.details)
+    is_new_version = modified is not None and call.known_caller.account.is_work
+    change = Change(
+        name, _new_parent(call, item, sent), item.mime,
+        item.modified if modified is None else modified, item.details,
+        keeps_version=is_new_version and not item.is_folder,
+    )  # fmt: skip
     try:
         new = call.services.objects.change(item.id, change)
     except NameTaken as error:
@@ -241,6 +244,23 @@ def _time(call: Call, facet: Mapping[str, Any], name: str) -> float | None:
         return utc_seconds(facet[name])
     except (TypeError, ValueError) as error:
         raise bad_request(call, f"{name} is not a time.") from error
+
+
+def versions(call: Call) -> Response:
+    """List a file as it is, then as it was."""
+    may_read(call)
+    item = _existing(call)
+    now = {"number": item.version, "size": item.size, "modified": item.modified}
+    before = [vars(version) for version in call.services.history.versions(item.id)]
+    shown = [
+        {
+            "id": f"{one['number']}.0",
+            "size": one["size"],
+            "lastModifiedDateTime": utc_text(one["modified"]),
+        }
+        for one in (now, *before)
+    ]
+    return json_response({"value": shown})
 
 
 def delete(call: Call) -> Response:

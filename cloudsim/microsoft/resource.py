@@ -74,7 +74,7 @@ def _root_json(call: Call) -> dict[str, Any]:
         "createdDateTime": created,
         "lastModifiedDateTime": created,
         "fileSystemInfo": {"createdDateTime": created, "lastModifiedDateTime": created},
-        "parentReference": _drive_reference(account),
+        "parentReference": reference_json(account),
         "folder": {"childCount": count},
         "root": {},
     }
@@ -97,7 +97,7 @@ def _object_json(call: Call, item: Object) -> dict[str, Any]:
         **times,
         "fileSystemInfo": times,
         "webUrl": f"{call.addresses.base}/",
-        "parentReference": {**_drive_reference(account), **where},
+        "parentReference": {**reference_json(account), **where},
     }
     if item.is_folder:
         return answer | {"folder": {"childCount": objects.count_children(account.id, item.id)}}
@@ -112,7 +112,7 @@ def etag(item: Object) -> str:
     return f'"{{{item.id}}},{item.version}"'
 
 
-def _drive_reference(account: Account) -> dict[str, str]:
+def reference_json(account: Account) -> dict[str, str]:
     kind = "business" if account.is_work else "personal"
     return {"driveId": account.drive_id, "driveType": kind}
 

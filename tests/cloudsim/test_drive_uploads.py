@@ -306,7 +306,16 @@ def test_a_session_whose_id_is_taken_meanwhile_ends_in_409(browser: Browser, dri
     session = drive.begin({"id": file_id, "name": "a"}, 1).location
     drive.upload({"id": file_id, "name": "a"}, b"x")
     assert browser.send("PUT", session, body=b"x").reason == "fileIdInUse"
+
+
+def test_an_end_that_is_refused_poisons_the_session(browser: Browser, drive: Drive) -> None:
+    parent = drive.folder("gone")
+    session = drive.begin({"name": "a", "parents": [parent]}, 1).location
+    drive.send("DELETE", f"drive/v3/files/{parent}")
     assert browser.send("PUT", session, body=b"x").status == 404
+    assert browser.send("PUT", session, body=b"x").status == 410
+    state = browser.send("PUT", session, headers={"Content-Range": "bytes */1"})
+    assert state.status == 410
 
 
 def test_the_quota_is_exact(browser: Browser, drive: Drive) -> None:

@@ -327,3 +327,11 @@ def test_a_folder_is_made_with_what_is_missing_of_its_path(onedrive: OneDrive) -
     answer = onedrive.send("POST", "me/drive/root:/a/b:/children", json=sent)
     assert answer.status == 201
     assert answer.json["parentReference"]["path"] == "/drive/root:/a/b"
+
+
+def test_the_app_folder_takes_no_session_before_it_is_made(browser: Browser) -> None:
+    onedrive = onedrive_of(browser, "anna@example.com", scope="Files.ReadWrite.AppFolder")
+    address = "me/drive/special/approot:/a:/createUploadSession"
+    assert onedrive.send("POST", address, json={}).status == 403
+    onedrive.send("GET", "me/drive/special/approot")
+    assert onedrive.send("POST", address, json={}).status == 200
