@@ -61,6 +61,10 @@ def _read_arguments() -> tuple[Settings, int | None]:
     parser.add_argument("--public-url", default="", help="the address clients use, if another")
     parser.add_argument("--control", action="store_true", help="serve the control interface /_sim/")
     parser.add_argument("--compat", action="store_true", help="bear with what old clients do wrong")
+    parser.add_argument(
+        "--bodies", choices=("keep", "count"), default="keep",
+        help="count: keep sizes and hashes alone, for benchmarks; contents read as zeros",
+    )  # fmt: skip
     parser.add_argument("--tls", action="store_true", help="answer HTTPS too, as the real hosts")
     parser.add_argument(
         "--proxy-port", type=int, metavar="PORT",
@@ -73,7 +77,8 @@ def _read_arguments() -> tuple[Settings, int | None]:
     given = parser.parse_args()
     settings = Settings(
         given.data, given.host, given.port, given.public_url, given.control,
-        strict=not given.compat, tls=given.tls, clients=tuple(given.client or [DEMO_CLIENT]),
+        strict=not given.compat, keeps_bytes=given.bodies == "keep", tls=given.tls,
+        clients=tuple(given.client or [DEMO_CLIENT]),
     )  # fmt: skip
     return settings, given.proxy_port
 

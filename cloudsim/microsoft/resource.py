@@ -119,10 +119,13 @@ def reference_json(account: Account) -> dict[str, str]:
 
 def _path_of(call: Call, folder_id: str) -> str:
     names: list[str] = []
-    folder = call.services.objects.find(folder_id)
-    while folder is not None and len(names) < 200:
+    root_id = call.known_caller.account.root_id
+    while folder_id != root_id and len(names) < 200:
+        folder = call.services.objects.find(folder_id)
+        if folder is None:
+            break
         names.append(folder.name)
-        folder = call.services.objects.find(folder.parent)
+        folder_id = folder.parent
     return "/drive/root:" + "".join(f"/{name}" for name in reversed(names))
 
 

@@ -36,7 +36,7 @@ from cloudsim.microsoft.refusals import (
 from cloudsim.microsoft.resource import item_json
 from cloudsim.routing import Call, Caller, Refusal
 from cloudsim.settings import Services
-from cloudsim.store.blobs import TooMuch, UploadLost
+from cloudsim.store.blobs import Arriving, TooMuch, UploadLost
 from cloudsim.store.objects import NameTaken, NoRoom, name_key
 from cloudsim.store.uploads import Busy, NewUpload, Upload
 from cloudsim.wire.messages import Params, Request, Response, json_response
@@ -135,7 +135,7 @@ def _take(call: Call, upload: Upload) -> Response:
     fragment = _read_fragment(call, upload)
     blobs = call.services.blobs
     try:
-        have = blobs.append(upload.id, call.request.body, upload.received, fragment.end)
+        have = blobs.append(_arriving(upload), call.request.body, upload.received, fragment.end)
     except TooMuch as error:
         raise _mismatch() from error
     if have < fragment.end:
@@ -144,6 +144,10 @@ def _take(call: Call, upload: Upload) -> Response:
     if have == fragment.total:
         return _finish(call, upload, fragment.total, _planned(upload))
     return json_response(_state_json(_upload(call)), 202)
+
+
+def _arriving(upload: Upload) -> Arriving:
+    return Arriving(upload.id, "microsoft")
 
 
 def _read_fragment(call: Call, upload: Upload) -> _Fragment:
@@ -224,17 +228,17 @@ def _finish(call: Call, upload: Upload, size: int, wish: Wish) -> Response:
     """Make the item after the last fragment; after a conflict the session lives on."""
     blobs = call.services.blobs
     try:
-        content = blobs.finish(upload.id, "microsoft", size)
+        content = blobs.finish(_arriving(upload), size)
     except (UploadLost, FileNotFoundError) as error:
         call.services.uploads.forget(upload.id)
         raise session_gone() from error
     try:
         item, status = settled(call, wish, content)
     except NameTaken as error:
-        blobs.undo_finish(upload.id, content)
+        blobs.undo_finish(_arriving(upload), content)
         raise name_taken(call) from error
     except NoRoom as error:
-        blobs.undo_finish(upload.id, content)
+        blobs.undo_finish(_arriving(upload), content)
         raise no_room(call) from error
     call.services.uploads.note_object(upload.id, item.id)
     return json_response(item_json(call, item), status)

@@ -12,6 +12,7 @@ from cloudsim.store.accounts import Account, AccountId
 from cloudsim.store.blobs import Content
 from cloudsim.store.database import Database
 from cloudsim.store.history import keep_version
+from cloudsim.store.small import keep_small
 
 FOLDER_MIME = "application/vnd.google-apps.folder"
 
@@ -147,6 +148,7 @@ class Objects:
                 rows.execute(_INSERT, values)
             except sqlite3.IntegrityError as error:
                 raise (IdInUse if "objects.id" in str(error) else NameTaken) from error
+            _keep_small(rows, content)
             row = rows.execute("SELECT * FROM objects WHERE id = ?", (new.id,)).fetchone()
         return _object(row)
 
@@ -161,6 +163,7 @@ class Objects:
             _check_room(rows, old.account, content.size - (0 if new.keeps_version else old.size))
             if new.keeps_version:
                 keep_version(rows, old.id)
+            _keep_small(rows, content)
             modified = self._clock.now() if new.modified is None else new.modified
             rows.execute(
                 "UPDATE objects SET size = ?, md5 = ?, sha1 = ?, sha256 = ?, quick_xor = ?,"
@@ -249,6 +252,11 @@ _SIZE_BELOW = f"{_BELOW} SELECT TOTAL(size) FROM objects WHERE id IN below AND N
 def name_key(name: str) -> str:
     """Reduce a name to what it shares with its other spellings in case."""
     return name.casefold()
+
+
+def _keep_small(rows: sqlite3.Connection, content: Content | None) -> None:
+    if content and content.small is not None:
+        keep_small(rows, content.blob, content.small)
 
 
 def _check_room(rows: sqlite3.Connection, account: AccountId, more: int) -> None:

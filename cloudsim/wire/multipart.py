@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from email.message import Message
+from functools import lru_cache
 
 from cloudsim.wire.messages import BadBody, Body
 
@@ -9,6 +10,7 @@ _PIECE = 1 << 20
 _HEAD_AT_MOST = 65536
 
 
+@lru_cache(maxsize=64)  # a client sends the same again and again
 def boundary_of(content_type: str) -> str:
     """Read the boundary, quoted or not, of multipart/related or multipart/form-data."""
     message = Message()
