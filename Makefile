@@ -50,9 +50,12 @@ migrate: $(VENV)/.run ## Bring the schema of DATABASE_URL up to date
 bench: $(VENV)/.dev ## Measure, as ratios in one run
 	$(BIN)/python -m bench
 
+bench-clouds: $(VENV)/.dev ## Measure the simulator itself, beside a server that does nothing
+	$(BIN)/python -m bench.clouds
+
 deps: $(VENV)/.dev ## Pin the requirements anew from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.txt pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded -o requirements-embedded.txt pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded --extra dev -o requirements-dev.txt pyproject.toml
 
-.PHONY: help setup run check test test-browser test-long cover migrate bench deps
+.PHONY: help setup run check test test-browser test-long cover migrate bench bench-clouds deps

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from cloudsim.certificates import Certificates, certificates_in, now_utc
+from cloudsim.clock import Clock
 from cloudsim.control import routes as control
 from cloudsim.door import Door, own_hosts
 from cloudsim.google import drive
 from cloudsim.google.refusals import bad_request, refusal
+from cloudsim.hosts import NAMES, by_host
 from cloudsim.microsoft import graph
 from cloudsim.microsoft.refusals import Problem, graph_refusal
 from cloudsim.oauth import google, microsoft
@@ -228,6 +231,8 @@ class Running:
 
     url: str  # as clients see it
     local_url: str  # as it is bound
+    address: tuple[str, int]
+    certificates: Certificates | None  # by which it answers HTTPS
     simulator: Simulator = field(repr=False)
     stop: Callable[[], None] = field(repr=False)
     serve: Callable[[], None] = field(repr=False)
@@ -242,21 +247,29 @@ def listening(settings: Settings, hooks: Sequence[Hook] = ()) -> Iterator[Runnin
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise DataInUse("Another simulator uses this data folder.") from error
-        listener = Listener(settings.host, settings.port)
+        shown = _certificates(settings)
+        listener = Listener(settings.host, settings.port, shown.context() if shown else None)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        local_url = f"http://{host}:{listener.port}"
+        local_url = f"{'https' if shown else 'http'}://{host}:{listener.port}"
         url = settings.public_url.rstrip("/") or local_url
         services = open_services(settings, url)
         simulator = Simulator(services, hooks, own_hosts(url, listener.port))
         try:
             yield Running(
-                url, local_url, simulator, listener.stop, lambda: listener.serve(simulator)
-            )
+                url, local_url, (settings.host, listener.port), shown, simulator, listener.stop,
+                lambda: listener.serve(by_host(simulator)),
+            )  # fmt: skip
         finally:
             simulator.weather.close()
             listener.stop()
             listener.wait(2.0)
             services.database.close()
+
+
+def _certificates(settings: Settings) -> Certificates | None:
+    if not settings.tls:
+        return None
+    return certificates_in(settings.data / "tls", NAMES, now_utc(Clock().now()))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cloudsim.conditions import FAIR, Conditions
+from cloudsim.hosts import Addresses, addresses_for
 from cloudsim.settings import Services
 from cloudsim.store.accounts import Account
 from cloudsim.wire.messages import Params, Request, Response
@@ -45,6 +46,13 @@ class Call:
         if self.caller is None:
             raise LookupError("This route has no guard.")
         return self.caller
+
+    @property
+    def addresses(self) -> Addresses:
+        """What the answer may point to, named as the client named us."""
+        services = self.services
+        is_public = bool(services.settings.public_url)
+        return addresses_for(self.request, services.base_url, is_public=is_public)
 
 
 Guard = Callable[[Services, Request, Params], Caller | None]

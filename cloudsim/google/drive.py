@@ -2,11 +2,12 @@
 
 import re
 
-from cloudsim.google import files, sessions, uploads
+from cloudsim.google import changes, files, sessions, uploads
 from cloudsim.google.listing import list_files
 from cloudsim.google.resource import bearer
 from cloudsim.routing import Guard, Handler, Route
 
+_CHANGES = "drive/v3/changes"
 _FILES = "drive/v3/files"
 _ONE = "drive/v3/files/(?P<id>[^/]+)"
 _UPLOAD = "(?:resumable/)?upload/drive/v3/files"
@@ -17,6 +18,11 @@ def routes() -> list[Route]:
     """More particular paths stand before more general ones."""
     return [
         _route("about.get", "GET", "drive/v3/about", files.about),
+        _route(
+            "changes.getStartPageToken", "GET", _CHANGES + "/startPageToken",
+            changes.start_page_token,
+        ),
+        _route("changes.list", "GET", _CHANGES, changes.list_changes),
         _route("files.generateIds", "GET", _FILES + "/generateIds", files.generate_ids),
         _route("files.list", "GET", _FILES, list_files),
         _route("files.create", "POST", _FILES, files.create),
@@ -30,7 +36,7 @@ def routes() -> list[Route]:
         _route("upload.multipart", "POST", _UPLOAD, uploads.upload, when="uploadType=multipart"),
         _route("upload.media", "POST", _UPLOAD, uploads.upload),
         _route("upload.update", "PATCH", _UPLOAD_ONE, uploads.upload),
-    ]
+    ]  # fmt: skip
 
 
 def _session_routes() -> list[Route]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from cloudsim.google.refusals import refusal
@@ -12,6 +13,7 @@ Mask = Mapping[str, "Mask"]
 _TOKEN = re.compile(r"[A-Za-z0-9_]+|[*,/()]")
 
 
+@lru_cache(maxsize=256)  # a client asks for the same again and again
 def read_mask(text: str, known: frozenset[str]) -> Mask:
     """Parse a mask such as `id,files(id,name),user/displayName`; a name nobody knows is refused."""
     tokens = _TOKEN.findall(text)

@@ -40,7 +40,7 @@ def list_files(call: Call) -> Response:
     mask = read_mask(query.get("fields"), _KNOWN) if query.get("fields") else {
         "kind": {}, "nextPageToken": {}, "incompleteSearch": {}, "files": SHORT_MASK
     }  # fmt: skip
-    size = _page_size(query.get("pageSize", "100"))
+    size = page_size(query.get("pageSize", "100"))
     keys = _order(query.get("orderBy"))
     found = _page(call, keys, size + 1)
     answer: dict[str, Any] = {"kind": "drive#fileList", "incompleteSearch": False}
@@ -52,7 +52,7 @@ def list_files(call: Call) -> Response:
     return json_response(apply_mask(answer, mask))
 
 
-def _page_size(text: str) -> int:
+def page_size(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 1000:
         raise invalid(
             "pageSize", f"Invalid value '{text}'. Values must be within the range: [1, 1000]"

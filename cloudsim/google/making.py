@@ -6,7 +6,7 @@ from typing import Any
 from cloudsim.clock import utc_seconds
 from cloudsim.google.refusals import bad_request, id_in_use, invalid, no_room, not_found
 from cloudsim.google.resource import is_our_id, new_id, sees_all, visible
-from cloudsim.routing import Call
+from cloudsim.routing import Call, Refusal
 from cloudsim.store.blobs import Content
 from cloudsim.store.objects import (
     FOLDER_MIME,
@@ -15,6 +15,7 @@ from cloudsim.store.objects import (
     NewObject,
     NoRoom,
     Object,
+    Replacement,
     Vanished,
 )  # fmt: skip
 
@@ -52,10 +53,15 @@ def make_file(call: Call, sent: Mapping[str, Any], mime: str, content: Content |
     is_folder = sent.get("mimeType") == FOLDER_MIME and content is None
     if content is None and not is_folder:
         content = services.blobs.receive(_Nothing(), "google", 0)
+    try:
+        parent = parent_of(call, sent)
+    except Refusal:
+        _discard(call, content)
+        raise
     new = NewObject(
         id=sent.get("id") or new_id(services.database.secret),
         account=caller.account,
-        parent=parent_of(call, sent),
+        parent=parent,
         name=sent.get("name") or "Untitled",
         mime=sent.get("mimeType") or mime or _PLAIN_MIME,
         maker=caller.client,
@@ -78,7 +84,8 @@ def make_file(call: Call, sent: Mapping[str, Any], mime: str, content: Content |
 def replace_content(call: Call, old: Object, mime: str, content: Content) -> Object:
     """Give a file other bytes; refused for want of room, the old ones stay."""
     try:
-        new, nobodys = call.services.objects.replace_content(old.id, content, mime or old.mime)
+        replacement = Replacement(content, mime or old.mime)
+        new, nobodys = call.services.objects.replace_content(old.id, replacement)
     except NoRoom as error:
         _discard(call, content)
         raise no_room() from error

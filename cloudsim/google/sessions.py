@@ -8,7 +8,7 @@ from cloudsim.google.resource import masked_file, visible
 from cloudsim.google.uploads import settle
 from cloudsim.routing import Call, Caller, Refusal
 from cloudsim.settings import Services
-from cloudsim.store.blobs import Cut, TooMuch, UploadLost
+from cloudsim.store.blobs import Arriving, Cut, TooMuch, UploadLost
 from cloudsim.store.uploads import Busy, Upload
 from cloudsim.wire.messages import Params, Request, Response, json_response
 from cloudsim.wire.ranges import SentRange, sent_range
@@ -41,6 +41,8 @@ def send(call: Call) -> Response:
             upload = call.services.uploads.find(call.query.get("upload_id"))
             if upload is None:
                 raise refusal(404, "notFound", "The upload session was not found.")
+            if upload.plan.get("spoiled"):
+                raise refusal(410, "deleted", "The upload session was ended by an error.")
             if upload.object is not None:
                 return _finished(call, upload, upload.object)
             return _follow(call, upload, _read_range(call))
@@ -101,7 +103,7 @@ def _take(call: Call, upload: Upload, part: _Part) -> Response:
     limit = _LARGEST if part.end is None else part.end
     have = min(part.start, upload.received)
     try:
-        have = call.services.blobs.append(upload.id, call.request.body, have, limit)
+        have = call.services.blobs.append(_arriving(upload), call.request.body, have, limit)
     except Cut as cut:
         _note(call, upload, _aligned(cut.have), part.total)
         raise
@@ -116,6 +118,10 @@ def _take(call: Call, upload: Upload, part: _Part) -> Response:
     kept = _aligned(have)
     _note(call, upload, kept, part.total)
     return _state(call, kept)
+
+
+def _arriving(upload: Upload) -> Arriving:
+    return Arriving(upload.id, "google")
 
 
 def _aligned(count: int) -> int:
@@ -139,14 +145,14 @@ def _finish(call: Call, upload: Upload, size: int) -> Response:
     services = call.services
     target = visible(call, upload.plan["target"]) if upload.plan["target"] else None
     try:
-        content = services.blobs.finish(upload.id, "google", size)
+        content = services.blobs.finish(_arriving(upload), size)
     except (UploadLost, FileNotFoundError) as error:
         services.uploads.forget(upload.id)
         raise refusal(404, "notFound", "The upload session was not found.") from error
     try:
         made = settle(call, target, upload.plan["metadata"], upload.plan["mime"], content)
     except Refusal:
-        services.uploads.forget(upload.id)  # a refused end poisons the session
+        services.uploads.spoil(upload.id)
         raise
     services.uploads.note_object(upload.id, made.id)
     return _finished(call, upload, made.id)

@@ -121,6 +121,6 @@ def _begin(call: Call) -> Response:
     new = NewUpload(caller.account.id, plan, "", total, SESSION_LIFETIME_S)
     begun = call.services.uploads.begin(new)
     path = "files" + (f"/{target.id}" if target else "")
-    base = f"{call.services.google}/upload/drive/v3/{path}"
+    base = call.addresses.drive(f"upload/drive/v3/{path}")
     address = f"{base}?uploadType=resumable&upload_id={begun.id}"
     return Response(200, headers=(("Location", address), ("X-GUploader-UploadID", begun.id)))

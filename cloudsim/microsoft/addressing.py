@@ -87,6 +87,16 @@ def _app_folder(call: Call) -> Object:
     return ensure_folder(call, apps.id, call.known_caller.client)
 
 
+def check_app_folder(call: Call) -> None:
+    """Refuse a session in the application's folder before a first GET has made it."""
+    if call.path["base"] != "special/approot":
+        return
+    objects, caller = call.services.objects, call.known_caller
+    apps = objects.child(caller.account.id, caller.account.root_id, "Apps")
+    if apps is None or objects.child(caller.account.id, apps.id, caller.client) is None:
+        raise denied(call)
+
+
 def ensure_folder(call: Call, parent: str, name: str) -> Object:
     """Find the folder of that name, or make it; a file in its place is refused."""
     caller = call.known_caller
@@ -131,6 +141,15 @@ def find_place(call: Call, address: Address) -> Place:
         parent = ensure_folder(call, parent, name).id
     name = address.names[-1]
     return Place(parent, name, call.services.objects.child(account.id, parent, name))
+
+
+def made_folder(call: Call, address: Address) -> Object | Literal["root"]:
+    """Find the folder at the address, making what is missing of its path."""
+    folder = as_folder(call, address.start)
+    account = call.known_caller.account
+    for name in address.names:
+        folder = ensure_folder(call, id_of(account, folder), name)
+    return folder
 
 
 def as_folder(call: Call, item: Object | Literal["root"]) -> Object | Literal["root"]:

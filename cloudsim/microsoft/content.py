@@ -5,20 +5,19 @@ from dataclasses import dataclass
 
 from cloudsim.microsoft.access import may_write
 from cloudsim.microsoft.addressing import Place, find_place, read_address
-from cloudsim.microsoft.drive import CONFLICT, check_match, numbered
+from cloudsim.microsoft.drive import CONFLICT, UNSAID, Times, check_match, numbered, read_behaviour
 from cloudsim.microsoft.ids import new_item_id
 from cloudsim.microsoft.refusals import bad_request, content_refusal, name_taken, no_room, refuse
 from cloudsim.microsoft.resource import etag, item_json, opened_download
 from cloudsim.routing import Call, Caller
 from cloudsim.settings import Services
 from cloudsim.store.blobs import Content, TooMuch
-from cloudsim.store.objects import NameTaken, NewObject, NoRoom, Object, Vanished
+from cloudsim.store.objects import NameTaken, NewObject, NoRoom, Object, Replacement, Vanished
 from cloudsim.wire.messages import FileSlice, Params, Request, Response, json_response
 from cloudsim.wire.ranges import NotSatisfiable, wanted_span
 
 _SIMPLE_AT_MOST = 250 * 1000**2
 _PLAIN_MIME = "application/octet-stream"
-_BEHAVIOURS = frozenset({"fail", "replace", "rename"})
 _TRIES = 1000
 
 
@@ -29,6 +28,7 @@ class Wish:
     place: Place
     mime: str
     behaviour: str
+    times: Times = UNSAID
 
 
 def put(call: Call) -> Response:
@@ -49,12 +49,6 @@ def put(call: Call) -> Response:
     return settle(call, wish, content)
 
 
-def read_behaviour(call: Call, text: object) -> str:
-    if not isinstance(text, str) or text not in _BEHAVIOURS:
-        raise bad_request(call, "Invalid conflict behavior.")
-    return text
-
-
 def _mime(call: Call) -> str:
     return call.request.header("content-type") or _PLAIN_MIME
 
@@ -71,7 +65,8 @@ def check_wish(call: Call, wish: Wish, size: int) -> None:
         if wish.behaviour == "fail" or (item.is_folder and wish.behaviour == "replace"):
             raise name_taken(call)
     account = call.known_caller.account
-    freed = item.size if item is not None and wish.behaviour == "replace" else 0
+    frees = item is not None and wish.behaviour == "replace" and not account.is_work
+    freed = item.size if item is not None and frees else 0
     if account.quota is not None and size and account.used - freed + size > account.quota:
         raise no_room(call)
 
@@ -106,7 +101,7 @@ def settled(call: Call, wish: Wish, content: Content) -> tuple[Object, int]:
             continue
         new = NewObject(
             new_item_id(caller.account), caller.account, place.parent, name, wish.mime,
-            caller.client, content,
+            caller.client, content, created=wish.times.created, modified=wish.times.modified,
         )  # fmt: skip
         try:
             return objects.add(new), 201
@@ -116,7 +111,9 @@ def settled(call: Call, wish: Wish, content: Content) -> tuple[Object, int]:
 
 
 def _replaced(call: Call, old: Object, wish: Wish, content: Content) -> Object:
-    new, nobodys = call.services.objects.replace_content(old.id, content, wish.mime)
+    is_work = call.known_caller.account.is_work  # where versions count
+    replacement = Replacement(content, wish.mime, wish.times.modified, keeps_version=is_work)
+    new, nobodys = call.services.objects.replace_content(old.id, replacement)
     if nobodys:
         call.services.blobs.discard([nobodys])
     return new

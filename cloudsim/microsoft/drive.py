@@ -1,9 +1,10 @@
 """The user, the drive and its items: reading, folders, renaming and deleting."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from cloudsim.clock import utc_seconds
+from cloudsim.clock import utc_seconds, utc_text
 from cloudsim.lag import first_unlisted
 from cloudsim.microsoft.access import may_read, may_see_user, may_write
 from cloudsim.microsoft.addressing import (
@@ -11,6 +12,7 @@ from cloudsim.microsoft.addressing import (
     check_drive,
     check_name,
     find_item,
+    made_folder,
     own_item,
     read_address,
 )
@@ -40,6 +42,7 @@ from cloudsim.store.objects import (
 from cloudsim.wire.messages import Response, json_response, redirect_response
 
 CONFLICT = "@microsoft.graph.conflictBehavior"
+_BEHAVIOURS = frozenset({"fail", "replace", "rename"})
 _PAGE = 200
 _TRIES = 1000
 
@@ -87,7 +90,7 @@ def children(call: Call) -> Response:
     may_read(call)
     folder = as_folder(call, find_item(call, read_address(call)))
     account, secret = call.known_caller.account, call.services.database.secret
-    size = _page_size(call)
+    size = page_size(call)
     parent = parent_id(call, folder)
     after = _read_token(call, parent)
     wanted = live_children(account.id, parent, after)
@@ -102,7 +105,7 @@ def children(call: Call) -> Response:
     return json_response(answer)
 
 
-def _page_size(call: Call) -> int:
+def page_size(call: Call) -> int:
     text = call.query.get("$top", str(_PAGE))
     if not (text.isascii() and text.isdigit()) or int(text) < 1:
         raise bad_request(call, "Invalid $top.")
@@ -122,24 +125,26 @@ def _read_token(call: Call, parent: str) -> list[Any]:
 def _next_link(call: Call, token: str) -> str:
     kept = [f"{name}={call.query.get(name)}" for name in ("$top", "$select") if name in call.query]
     query = "&".join([*kept, f"$skiptoken={token}"])
-    return f"{call.services.base_url}{call.request.path}?{query}"
+    path = call.request.path.removeprefix("/microsoft/")
+    return call.addresses.graph(f"{path}?{query}")
 
 
 def make_folder(call: Call) -> Response:
     """POST to children: a folder, by the conflict behaviour in the body."""
     may_write(call)
-    parent = as_folder(call, find_item(call, read_address(call)))
     sent = call.request.json()
     name = sent.get("name")
     if not isinstance(name, str) or not isinstance(sent.get("folder"), dict):
         raise bad_request(call, "A name and the folder facet are required.")
     check_name(call, name)
-    behaviour = sent.get(CONFLICT, "fail")
+    behaviour = read_behaviour(call, sent.get(CONFLICT, "fail"))
+    parent = parent_id(call, made_folder(call, read_address(call)))
+    if behaviour == "replace" and (there := _folder_named(call, parent, name)) is not None:
+        return json_response(item_json(call, there))
     caller = call.known_caller
-    parent_id_ = parent_id(call, parent)
     for attempt in range(_TRIES):
         new = NewObject(
-            new_item_id(caller.account), caller.account, parent_id_, numbered(name, attempt),
+            new_item_id(caller.account), caller.account, parent, numbered(name, attempt),
             FOLDER_MIME, caller.client, is_folder=True,
         )  # fmt: skip
         try:
@@ -148,6 +153,18 @@ def make_folder(call: Call) -> Response:
             if behaviour != "rename":
                 raise name_taken(call) from error
     raise name_taken(call)
+
+
+def read_behaviour(call: Call, text: object) -> str:
+    if not isinstance(text, str) or text not in _BEHAVIOURS:
+        raise bad_request(call, "Invalid conflict behavior.")
+    return text
+
+
+def _folder_named(call: Call, parent: str, name: str) -> Object | None:
+    """Find the folder that replacing leaves as it is."""
+    found = call.services.objects.child(call.known_caller.account.id, parent, name)
+    return found if found is not None and found.is_folder else None
 
 
 def numbered(name: str, attempt: int) -> str:
@@ -164,7 +181,7 @@ def download(call: Call) -> Response:
     item = find_item(call, read_address(call))
     if item == "root" or item.is_folder:
         raise bad_request(call, "You cannot get content for a folder.")
-    return redirect_response(download_url(call.services, item))
+    return redirect_response(download_url(call, item))
 
 
 def change_item(call: Call) -> Response:
@@ -175,9 +192,13 @@ def change_item(call: Call) -> Response:
     sent = call.request.json()
     name = str(sent.get("name", item.name))
     check_name(call, name)
+    modified = sent_times(call, sent).modified
+    is_new_version = modified is not None and call.known_caller.account.is_work
     change = Change(
-        name, _new_parent(call, item, sent), item.mime, _modified(call, item, sent), item.details
-    )
+        name, _new_parent(call, item, sent), item.mime,
+        item.modified if modified is None else modified, item.details,
+        keeps_version=is_new_version and not item.is_folder,
+    )  # fmt: skip
     try:
         new = call.services.objects.change(item.id, change)
     except NameTaken as error:
@@ -207,14 +228,48 @@ def _facet(call: Call, sent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return facet
 
 
-def _modified(call: Call, item: Object, sent: Mapping[str, Any]) -> float:
-    text = _facet(call, sent, "fileSystemInfo").get("lastModifiedDateTime")
-    if text is None:
-        return item.modified
+@dataclass(frozen=True)
+class Times:
+    """When a client says that its file was made and changed, where it says so."""
+
+    created: float | None = None
+    modified: float | None = None
+
+
+UNSAID = Times()
+
+
+def sent_times(call: Call, sent: Mapping[str, Any]) -> Times:
+    """Read the fileSystemInfo facet."""
+    facet = _facet(call, sent, "fileSystemInfo")
+    times = [_time(call, facet, name) for name in ("createdDateTime", "lastModifiedDateTime")]
+    return Times(*times)
+
+
+def _time(call: Call, facet: Mapping[str, Any], name: str) -> float | None:
+    if facet.get(name) is None:
+        return None
     try:
-        return utc_seconds(text)
+        return utc_seconds(facet[name])
     except (TypeError, ValueError) as error:
-        raise bad_request(call, "lastModifiedDateTime is not a time.") from error
+        raise bad_request(call, f"{name} is not a time.") from error
+
+
+def versions(call: Call) -> Response:
+    """List a file as it is, then as it was."""
+    may_read(call)
+    item = _existing(call)
+    now = {"number": item.version, "size": item.size, "modified": item.modified}
+    before = [vars(version) for version in call.services.history.versions(item.id)]
+    shown = [
+        {
+            "id": f"{one['number']}.0",
+            "size": one["size"],
+            "lastModifiedDateTime": utc_text(one["modified"]),
+        }
+        for one in (now, *before)
+    ]
+    return json_response({"value": shown})
 
 
 def delete(call: Call) -> Response:

@@ -2,7 +2,7 @@
 
 import re
 
-from cloudsim.microsoft import content, drive, sessions
+from cloudsim.microsoft import changes, content, drive, sessions
 from cloudsim.microsoft.access import bearer
 from cloudsim.routing import Guard, Handler, Route
 
@@ -19,6 +19,8 @@ def routes() -> list[Route]:
     item = [
         ("item.children", "GET", "/children", drive.children),
         ("item.createFolder", "POST", "/children", drive.make_folder),
+        ("item.versions", "GET", "/versions", drive.versions),
+        ("item.delta", "GET", "/delta", changes.delta),
         ("item.content", "GET", "/content", drive.download),
         ("item.put", "PUT", "/content", content.put),
         ("item.createUploadSession", "POST", "/createUploadSession", sessions.begin),
@@ -28,6 +30,7 @@ def routes() -> list[Route]:
         ("item.get", "GET", drive.get_item),
         ("item.update", "PATCH", drive.change_item),
         ("item.delete", "DELETE", drive.delete),
+        ("item.commit", "PUT", sessions.commit),
     ]
     return [
         _route("me", "GET", "v1.0/me", drive.me),

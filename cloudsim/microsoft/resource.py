@@ -74,7 +74,7 @@ def _root_json(call: Call) -> dict[str, Any]:
         "createdDateTime": created,
         "lastModifiedDateTime": created,
         "fileSystemInfo": {"createdDateTime": created, "lastModifiedDateTime": created},
-        "parentReference": _drive_reference(account),
+        "parentReference": reference_json(account),
         "folder": {"childCount": count},
         "root": {},
     }
@@ -96,15 +96,15 @@ def _object_json(call: Call, item: Object) -> dict[str, Any]:
         "cTag": f'"c:{{{item.id}}},{item.version}"',
         **times,
         "fileSystemInfo": times,
-        "webUrl": f"{call.services.base_url}/",
-        "parentReference": {**_drive_reference(account), **where},
+        "webUrl": f"{call.addresses.base}/",
+        "parentReference": {**reference_json(account), **where},
     }
     if item.is_folder:
         return answer | {"folder": {"childCount": objects.count_children(account.id, item.id)}}
     answer["file"] = {"mimeType": item.mime}
     if item.size:  # an empty file has no hash
         answer["file"]["hashes"] = {"quickXorHash": item.digests.quick_xor}
-    answer[DOWNLOAD_URL] = download_url(call.services, item)
+    answer[DOWNLOAD_URL] = download_url(call, item)
     return answer
 
 
@@ -112,17 +112,20 @@ def etag(item: Object) -> str:
     return f'"{{{item.id}}},{item.version}"'
 
 
-def _drive_reference(account: Account) -> dict[str, str]:
+def reference_json(account: Account) -> dict[str, str]:
     kind = "business" if account.is_work else "personal"
     return {"driveId": account.drive_id, "driveType": kind}
 
 
 def _path_of(call: Call, folder_id: str) -> str:
     names: list[str] = []
-    folder = call.services.objects.find(folder_id)
-    while folder is not None and len(names) < 200:
+    root_id = call.known_caller.account.root_id
+    while folder_id != root_id and len(names) < 200:
+        folder = call.services.objects.find(folder_id)
+        if folder is None:
+            break
         names.append(folder.name)
-        folder = call.services.objects.find(folder.parent)
+        folder_id = folder.parent
     return "/drive/root:" + "".join(f"/{name}" for name in reversed(names))
 
 
@@ -140,11 +143,11 @@ def selected_all(values: Iterable[dict[str, Any]], wanted: str) -> list[dict[str
     return [selected(value, wanted) for value in values]
 
 
-def download_url(services: Services, item: Object) -> str:
+def download_url(call: Call, item: Object) -> str:
     """Make an address that gives the item's bytes to whoever has it, for a quarter of an hour."""
-    body = json.dumps([item.id, int(services.clock.now()) + DOWNLOAD_LIFETIME_S]).encode()
-    ticket = base64.urlsafe_b64encode(_seal(services, body) + body).decode().rstrip("=")
-    return f"{services.microsoft}/content/download/{ticket}"
+    body = json.dumps([item.id, int(call.services.clock.now()) + DOWNLOAD_LIFETIME_S]).encode()
+    ticket = base64.urlsafe_b64encode(_seal(call.services, body) + body).decode().rstrip("=")
+    return call.addresses.download(ticket)
 
 
 def opened_download(services: Services, ticket: str) -> str | None:

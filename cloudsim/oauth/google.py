@@ -165,7 +165,9 @@ def _redeem(call: Call, params: Params, client: Credentials) -> Response:
     try:
         granted = grants.redeem(brought)
     except BadCode as error:
-        raise _refusal(400, "invalid_grant", "Bad Request") from error
+        is_code = brought.code.startswith("4/")
+        what = "Bad Request" if is_code else "Malformed auth code."
+        raise _refusal(400, "invalid_grant", what) from error
     except OtherRedirect as error:
         raise _refusal(400, "redirect_uri_mismatch", "Bad Request") from error
     except BadVerifier as error:

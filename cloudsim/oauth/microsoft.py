@@ -23,6 +23,7 @@ from cloudsim.store.grants import (
     BadVerifier,
     Consent,
     Granted,
+    OldToken,
     OtherRedirect,
     Redemption,
 )  # fmt: skip
@@ -210,12 +211,13 @@ def _refresh(call: Call, params: Params, client: Credentials) -> Response:
     brought = params.get("refresh_token")
     try:
         granted = grants.by_token(brought, refresh=True)
+    except OldToken as error:
+        sentence = "AADSTS700082: The refresh token has expired due to inactivity."
+        raise _refusal(call, 400, "invalid_grant", sentence, suberror="token_expired") from error
     except BadToken as error:
-        sentence = "AADSTS700082: The refresh token has expired due to inactivity, or was revoked."
-        raise _refusal(call, 400, "invalid_grant", sentence) from error
+        raise _bad_token(call) from error
     if granted.client != client.id:
-        sentence = "AADSTS70000: The provided value for refresh_token is not valid."
-        raise _refusal(call, 400, "invalid_grant", sentence)
+        raise _bad_token(call)
     wished = frozenset(_read_scopes(params.get("scope")))
     if not wished <= granted.scopes:
         sentence = (
@@ -225,6 +227,12 @@ def _refresh(call: Call, params: Params, client: Credentials) -> Response:
     return _tokens(
         call, granted, with_refresh=True
     )  # the one brought stays alive: it is not revoked
+
+
+def _bad_token(call: Call) -> Refusal:
+    """Unknown, revoked or another client's: one answer for all."""
+    sentence = "AADSTS70000: The provided value for refresh_token is not valid, or was revoked."
+    return _refusal(call, 400, "invalid_grant", sentence, suberror="bad_token")
 
 
 def _tokens(call: Call, granted: Granted, *, with_refresh: bool) -> Response:

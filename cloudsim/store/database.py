@@ -1,4 +1,7 @@
-"""The rows: SQLite with a write-ahead log, so that a kill -9 loses nothing committed."""
+"""The rows: SQLite with a write-ahead log, so that a kill -9 loses nothing committed.
+
+Nothing waits for the disk: what a power cut takes is the simulated world's last moments.
+"""
 
 import secrets
 import sqlite3
@@ -6,6 +9,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from cloudsim.clock import Clock
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -56,6 +61,45 @@ CREATE TRIGGER IF NOT EXISTS object_changed AFTER UPDATE OF size, trashed ON obj
     WHERE id = new.account;
 END;
 
+-- The latest change of each object, those removed too; an object that changes again moves on.
+CREATE TABLE IF NOT EXISTS changes (
+  seq INTEGER PRIMARY KEY,
+  object TEXT NOT NULL UNIQUE, account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+  parent TEXT NOT NULL, maker TEXT NOT NULL, removed INTEGER NOT NULL, at REAL NOT NULL
+);
+CREATE TRIGGER IF NOT EXISTS change_added AFTER INSERT ON objects BEGIN
+  INSERT INTO changes (object, account, parent, maker, removed, at)
+    VALUES (new.id, new.account, new.parent, new.maker, 0, moment());
+END;
+CREATE TRIGGER IF NOT EXISTS change_made AFTER UPDATE ON objects BEGIN
+  UPDATE changes SET seq = (SELECT MAX(seq) + 1 FROM changes), parent = new.parent, at = moment()
+    WHERE object = new.id;
+END;
+CREATE TRIGGER IF NOT EXISTS change_removed AFTER DELETE ON objects
+  WHEN EXISTS (SELECT 1 FROM accounts WHERE id = old.account) BEGIN
+  UPDATE changes SET seq = (SELECT MAX(seq) + 1 FROM changes), removed = 1, at = moment()
+    WHERE object = old.id;
+END;
+
+-- What an overwritten file was; its bytes are gone, but where versions count its size is not.
+CREATE TABLE IF NOT EXISTS versions (
+  id INTEGER PRIMARY KEY,
+  object TEXT NOT NULL REFERENCES objects (id) ON DELETE CASCADE,
+  account INTEGER NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL, modified REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS versions_by_object ON versions (object);
+CREATE TRIGGER IF NOT EXISTS version_added AFTER INSERT ON versions BEGIN
+  UPDATE accounts SET used = used + new.size WHERE id = new.account;
+END;
+CREATE TRIGGER IF NOT EXISTS version_removed AFTER DELETE ON versions BEGIN
+  UPDATE accounts SET used = used - old.size WHERE id = old.account;
+END;
+
+-- Contents for which a file each would be too slow.
+CREATE TABLE IF NOT EXISTS small_contents (
+  blob TEXT PRIMARY KEY, bytes BLOB NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS uploads (
   id TEXT PRIMARY KEY,
   account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
@@ -82,22 +126,32 @@ CREATE TABLE IF NOT EXISTS tokens (
 CREATE INDEX IF NOT EXISTS tokens_by_grant ON tokens (grant_id, refresh, created);
 """
 
+# A folder of before there were changes holds objects that no change tells of.
+_CATCH_UP = """
+INSERT INTO changes (object, account, parent, maker, removed, at)
+  SELECT id, account, parent, maker, 0, modified FROM objects
+  WHERE NOT EXISTS (SELECT 1 FROM changes) ORDER BY seq;
+"""
+
 
 class Database:
     """One connection, shared by all threads in turn; it also keeps a secret for signatures."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock) -> None:
         self._guard = threading.RLock()
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
+        self._connection.create_function("moment", 0, clock.now)
         for setting in (
+            "locking_mode=EXCLUSIVE",  # the folder is this process's alone
             "journal_mode=WAL",
-            "synchronous=NORMAL",
+            "synchronous=OFF",
+            "wal_autocheckpoint=8000",
             "foreign_keys=ON",
             "cache_size=-32768",
         ):
             self._connection.execute(f"PRAGMA {setting}")
-        self._connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+        self._connection.executescript(f"BEGIN; {_SCHEMA} {_CATCH_UP} COMMIT;")
         self.secret = self._kept_secret()
 
     @contextmanager

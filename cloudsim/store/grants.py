@@ -38,6 +38,10 @@ class BadToken(Exception):
     """The token is unknown, too old or revoked."""
 
 
+class OldToken(BadToken):
+    """The token was good, and is too old."""
+
+
 @dataclass(frozen=True)
 class Consent:
     """What one approval on the consent page, or by sim_person, allows."""
@@ -155,13 +159,14 @@ class Grants:
         """Find what a live token stands for; BadToken otherwise."""
         with self._database.reading() as rows:
             row = rows.execute(
-                "SELECT t.grant_id, t.scopes, g.account, g.client FROM tokens t"
-                " JOIN grants g ON g.id = t.grant_id"
-                " WHERE t.hash = ? AND t.refresh = ? AND t.expires > ?",
-                (_hash(token), refresh, self._clock.now()),
+                "SELECT t.grant_id, t.scopes, t.expires, g.account, g.client FROM tokens t"
+                " JOIN grants g ON g.id = t.grant_id WHERE t.hash = ? AND t.refresh = ?",
+                (_hash(token), refresh),
             ).fetchone()
         if row is None:
             raise BadToken
+        if row["expires"] <= self._clock.now():
+            raise OldToken
         return Granted(row["grant_id"], row["account"], row["client"], _scopes(row["scopes"]))
 
     def note_refresh(self, token: str, lifetime_of: str) -> None:

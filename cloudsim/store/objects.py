@@ -12,6 +12,8 @@ from cloudsim.hashes import Digests
 from cloudsim.store.accounts import Account, AccountId
 from cloudsim.store.blobs import Content
 from cloudsim.store.database import Database
+from cloudsim.store.history import keep_version
+from cloudsim.store.small import keep_small
 
 FOLDER_MIME = "application/vnd.google-apps.folder"
 _MADE_LATELY = 10_000  # of all accounts, for lists that lag
@@ -82,6 +84,17 @@ class Change:
     mime: str
     modified: float
     details: Mapping[str, Any]
+    keeps_version: bool = False
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """Other bytes for a file; a kept version goes on counting beside them."""
+
+    content: Content
+    mime: str
+    modified: float | None = None
+    keeps_version: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,26 +151,29 @@ class Objects:
                 rows.execute(_INSERT, values)
             except sqlite3.IntegrityError as error:
                 raise (IdInUse if "objects.id" in str(error) else NameTaken) from error
+            _keep_small(rows, content)
             row = rows.execute("SELECT * FROM objects WHERE id = ?", (new.id,)).fetchone()
             self._made.append((new.account.id, row["seq"], now))
         return _object(row)
 
-    def replace_content(
-        self, object_id: str, content: Content, mime: str
-    ) -> tuple[Object, str | None]:
+    def replace_content(self, object_id: str, new: Replacement) -> tuple[Object, str | None]:
         """Give an object other bytes; returns it with the content that is now nobody's."""
-        digests = content.digests
+        content, digests = new.content, new.content.digests
         with self._database.changing() as rows:
             found = rows.execute("SELECT * FROM objects WHERE id = ?", (object_id,)).fetchone()
             if found is None:
                 raise Vanished
             old = _object(found)
-            _check_room(rows, old.account, content.size - old.size)
+            _check_room(rows, old.account, content.size - (0 if new.keeps_version else old.size))
+            if new.keeps_version:
+                keep_version(rows, old.id)
+            _keep_small(rows, content)
+            modified = self._clock.now() if new.modified is None else new.modified
             rows.execute(
                 "UPDATE objects SET size = ?, md5 = ?, sha1 = ?, sha256 = ?, quick_xor = ?,"
                 " blob = ?, mime = ?, modified = ?, version = version + 1 WHERE id = ?",
                 (content.size, digests.md5, digests.sha1, digests.sha256, digests.quick_xor,
-                 content.blob, mime, self._clock.now(), old.id),
+                 content.blob, new.mime, modified, old.id),
             )  # fmt: skip
             row = rows.execute("SELECT * FROM objects WHERE id = ?", (old.id,)).fetchone()
         return _object(row), old.blob
@@ -165,6 +181,8 @@ class Objects:
     def change(self, object_id: str, change: Change) -> Object:
         """Rename, move or describe an object; NameTaken when its new place is not free."""
         with self._database.changing() as rows:
+            if change.keeps_version:
+                keep_version(rows, object_id)
             try:
                 rows.execute(
                     "UPDATE objects SET name = ?, name_key = ?, parent = ?, mime = ?, modified = ?,"
@@ -253,6 +271,11 @@ _SIZE_BELOW = f"{_BELOW} SELECT TOTAL(size) FROM objects WHERE id IN below AND N
 def name_key(name: str) -> str:
     """Reduce a name to what it shares with its other spellings in case."""
     return name.casefold()
+
+
+def _keep_small(rows: sqlite3.Connection, content: Content | None) -> None:
+    if content and content.small is not None:
+        keep_small(rows, content.blob, content.small)
 
 
 def _check_room(rows: sqlite3.Connection, account: AccountId, more: int) -> None:

@@ -104,6 +104,14 @@ class Uploads:
         with self._database.changing() as rows:
             rows.execute("UPDATE uploads SET object = ? WHERE id = ?", (object_id, upload_id))
 
+    def spoil(self, upload_id: str) -> None:
+        """Let the session be known, and good for nothing any more."""
+        with self._database.changing() as rows:
+            rows.execute(
+                "UPDATE uploads SET plan = json_set(plan, '$.spoiled', json('true')) WHERE id = ?",
+                (upload_id,),
+            )
+
     def forget(self, upload_id: str) -> None:
         with self._database.changing() as rows:
             rows.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))

@@ -6,7 +6,7 @@ from cloudsim.routing import Call, Route
 from cloudsim.settings import Services
 from cloudsim.store.accounts import Account
 from cloudsim.store.blobs import Source
-from cloudsim.store.objects import Change, NewObject, Object
+from cloudsim.store.objects import Change, NewObject, Object, Replacement
 from cloudsim.weather.effects import Act
 from cloudsim.weather.routes import upload_id
 
@@ -76,7 +76,7 @@ def move(services: Services, found: Object, name: str, parent: str) -> Object:
 def overwrite(services: Services, account: Account, found: Object, source: Source) -> Object:
     """Give an object other bytes, honestly hashed: an earlier content, or a stranger's."""
     content = services.blobs.receive(source, account.provider, _NO_LIMIT)
-    new, nobodys = services.objects.replace_content(found.id, content, found.mime)
+    new, nobodys = services.objects.replace_content(found.id, Replacement(content, found.mime))
     if nobodys:
         services.blobs.discard([nobodys])
     return new

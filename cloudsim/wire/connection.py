@@ -2,6 +2,7 @@
 
 import io
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
@@ -41,7 +42,8 @@ def _serve_one(sock: socket.socket, reader: io.BufferedReader, application: Appl
     headers = _headers(reader)
     body = _body(sock, reader, headers)
     path, _, query_text = target.partition("?")
-    response = application(Request(method, path, query_text, headers, body))
+    is_secure = isinstance(sock, ssl.SSLSocket)
+    response = application(Request(method, path, query_text, headers, body, is_secure))
     keep = _keeps_alive(version, headers)
     if keep and not _may_follow(body):
         keep = False
@@ -131,6 +133,6 @@ def _one_line(value: str) -> str:
 
 def _send_file(sock: socket.socket, head: bytes, part: FileSlice) -> None:
     with part.file as file:
-        sock.sendall(head, socket.MSG_MORE)
+        sock.sendall(head, 0 if isinstance(sock, ssl.SSLSocket) else socket.MSG_MORE)
         if part.length and sock.sendfile(file, part.start, part.length) < part.length:
             raise Hangup("The file is shorter than it was.")

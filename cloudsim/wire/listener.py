@@ -2,19 +2,26 @@
 
 import contextlib
 import socket
+import ssl
 import threading
+from collections.abc import Callable
 
 from cloudsim.wire.connection import Application, serve_connection
 
 _IDLE_S = 300.0  # a kept-alive connection that says nothing for so long is closed
+_HANDSHAKE = b"\x16"  # the first byte of TLS, and never the first of a request
 
 
 class Listener:
-    """Accepts connections until it is stopped; bound as soon as it exists."""
+    """Accepts connections until it is stopped; bound as soon as it exists.
 
-    def __init__(self, host: str, port: int) -> None:
+    With a TLS context the same port answers HTTP and HTTPS, told apart by the first byte.
+    """
+
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=512)
+        self._tls = tls
         self._open: dict[threading.Thread, socket.socket] = {}
         self._guard = threading.Lock()
         self._stopping = threading.Event()
@@ -26,6 +33,18 @@ class Listener:
 
     def serve(self, application: Application) -> None:
         """Answer with the application until stop() is called from another thread."""
+        self.follow(lambda sock: self._answer(sock, application))
+
+    def _answer(self, sock: socket.socket, application: Application) -> None:
+        with contextlib.suppress(OSError):  # a client without our authority breaks off
+            if self._tls is not None and sock.recv(1, socket.MSG_PEEK) == _HANDSHAKE:
+                sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+                self._note(sock)
+                sock.do_handshake()
+        serve_connection(sock, application)
+
+    def follow(self, conversation: Callable[[socket.socket], None]) -> None:
+        """Hold the conversation with each client, in a thread of its own, until stop()."""
         while True:
             try:
                 sock, _ = self._socket.accept()
@@ -35,14 +54,19 @@ class Listener:
                     return
                 continue
             sock.settimeout(_IDLE_S)
-            thread = threading.Thread(target=self._follow, args=(sock, application), daemon=True)
+            thread = threading.Thread(target=self._follow, args=(sock, conversation), daemon=True)
             with self._guard:
                 self._open[thread] = sock
             thread.start()
 
-    def _follow(self, sock: socket.socket, application: Application) -> None:
+    def _note(self, sock: socket.socket) -> None:
+        """Let stop() know the socket this thread's connection goes on with."""
+        with self._guard:
+            self._open[threading.current_thread()] = sock
+
+    def _follow(self, sock: socket.socket, conversation: Callable[[socket.socket], None]) -> None:
         try:
-            serve_connection(sock, application)
+            conversation(sock)
         finally:
             with self._guard:
                 del self._open[threading.current_thread()]
@@ -57,7 +81,8 @@ class Listener:
             still_open = list(self._open.values())
         for sock in still_open:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                # The plain method: that of a TLS socket would pull it from under its reader.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def wait(self, seconds: float) -> None:
         """Wait until every connection has ended, for so long at most each."""

@@ -60,6 +60,7 @@ class Request:
     query_text: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)  # names in lower case
     body: Body = field(repr=False)
+    is_secure: bool = False  # it came over TLS
 
     def header(self, name: str) -> str:
         return self.headers.get(name, "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from email.message import Message
+from functools import lru_cache
 
 from cloudsim.wire.messages import BadBody, Body
 
@@ -9,6 +10,7 @@ _PIECE = 1 << 20
 _HEAD_AT_MOST = 65536
 
 
+@lru_cache(maxsize=64)  # a client sends the same again and again
 def boundary_of(content_type: str) -> str:
     """Read the boundary, quoted or not, of multipart/related or multipart/form-data."""
     message = Message()
@@ -25,15 +27,19 @@ class Parts:
     def __init__(self, body: Body, boundary: str) -> None:
         self.length = body.length  # no part is longer than the whole
         self._body = body
-        self._mark = b"\r\n--" + boundary.encode("latin-1")
-        self._held = bytearray(b"\r\n")  # so that the first boundary looks like all others
+        self._opening = b"--" + boundary.encode("latin-1")
+        self._newline = b""  # the first boundary's line tells: Google takes bare \n as well
+        self._held = bytearray()
         self._piece = memoryview(bytearray(min(_PIECE, (body.length or _PIECE) + 1)))
-        self._in_part = True  # what precedes the first boundary is skipped like a part
+        self._in_part = False
         self._content_left = 0  # held bytes known to be content
 
     def next_part(self) -> Mapping[str, str]:
         """Go to the next part and give its headers; BadBody when there is none."""
-        self._skip_content()
+        if self._newline:
+            self._skip_content()
+        else:
+            self._open()
         rest = self._line()
         if rest.startswith(b"--"):
             raise BadBody("A part is missing.")
@@ -54,6 +60,21 @@ class Parts:
             del self._held[:count]
             self._content_left -= count
         return count
+
+    @property
+    def _mark(self) -> bytes:
+        return self._newline + self._opening
+
+    def _open(self) -> None:
+        """Skip to behind the first boundary, and see how its line ends."""
+        while (at := self._held.find(self._opening)) < 0 or at + len(self._opening) >= len(
+            self._held
+        ):
+            if len(self._held) > _HEAD_AT_MOST + _PIECE:
+                raise BadBody("There is no boundary.")
+            self._fill()
+        del self._held[: at + len(self._opening)]
+        self._newline = b"\n" if self._held[0] == ord("\n") else b"\r\n"
 
     def _find_content(self) -> None:
         while True:
@@ -77,12 +98,12 @@ class Parts:
             self._content_left = 0
 
     def _line(self) -> bytes:
-        while (at := self._held.find(b"\r\n")) < 0:
+        while (at := self._held.find(self._newline)) < 0:
             if len(self._held) > _HEAD_AT_MOST:
                 raise BadBody("A part's head is too long.")
             self._fill()
         line = bytes(self._held[:at])
-        del self._held[: at + 2]
+        del self._held[: at + len(self._newline)]
         return line
 
     def _fill(self) -> None:

@@ -61,7 +61,8 @@ def test_multipart_is_read_in_each_dialect(drive: Drive, content_type: str) -> N
     assert answer.json == {"name": "a", "mimeType": "text/x-own", "size": "5"}
 
 
-def test_a_quoted_boundary_with_an_equals_sign_is_read(drive: Drive) -> None:
+@pytest.mark.parametrize("newline", ["\r\n", "\n"])
+def test_a_quoted_boundary_with_an_equals_sign_is_read(drive: Drive, newline: str) -> None:
     mark = "===============123=="
     body = (
         (
@@ -69,14 +70,14 @@ def test_a_quoted_boundary_with_an_equals_sign_is_read(drive: Drive) -> None:
             '{"name": "a"}\n'
             f"--{mark}\nContent-Type: application/octet-stream\n\n"
         )
-        .replace("\n", "\r\n")
+        .replace("\n", newline)
         .encode()
-        + b"bytes"
-        + f"\r\n--{mark}--".encode()
+        + b"bytes\r"
+        + f"{newline}--{mark}--".encode()
     )
     headers = {"Content-Type": f'multipart/related; boundary="{mark}"'}
     path = "upload/drive/v3/files?uploadType=multipart&fields=size"
-    assert drive.send("POST", path, body=body, headers=headers).json == {"size": "5"}
+    assert drive.send("POST", path, body=body, headers=headers).json == {"size": "6"}
 
 
 def test_a_chunked_multipart_body_is_read(drive: Drive) -> None:
@@ -305,7 +306,16 @@ def test_a_session_whose_id_is_taken_meanwhile_ends_in_409(browser: Browser, dri
     session = drive.begin({"id": file_id, "name": "a"}, 1).location
     drive.upload({"id": file_id, "name": "a"}, b"x")
     assert browser.send("PUT", session, body=b"x").reason == "fileIdInUse"
+
+
+def test_an_end_that_is_refused_poisons_the_session(browser: Browser, drive: Drive) -> None:
+    parent = drive.folder("gone")
+    session = drive.begin({"name": "a", "parents": [parent]}, 1).location
+    drive.send("DELETE", f"drive/v3/files/{parent}")
     assert browser.send("PUT", session, body=b"x").status == 404
+    assert browser.send("PUT", session, body=b"x").status == 410
+    state = browser.send("PUT", session, headers={"Content-Range": "bytes */1"})
+    assert state.status == 410
 
 
 def test_the_quota_is_exact(browser: Browser, drive: Drive) -> None:

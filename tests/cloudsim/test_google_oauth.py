@@ -55,6 +55,11 @@ def test_a_code_works_once(browser: Browser) -> None:
     assert (again.status, again.json["error"]) == (400, "invalid_grant")
 
 
+def test_what_is_no_code_is_malformed(browser: Browser) -> None:
+    answer = browser.post_form(GOOGLE_TOKEN, code_fields("nonsense"))
+    assert (answer.status, answer.json["error_description"]) == (400, "Malformed auth code.")
+
+
 def test_a_code_dies_after_ten_minutes(browser: Browser) -> None:
     code = code_for(browser)
     browser.control("POST", "clock", {"seconds": 601})

@@ -50,8 +50,16 @@ def test_a_dead_refresh_token_is_refused_with_its_code_and_ids(browser: Browser)
     answer = browser.post_form(MICROSOFT_TOKEN, refresh_fields("nonsense"))
     assert answer.status == 400
     assert answer.json["error"] == "invalid_grant"
-    assert answer.json["error_codes"] == [700082]
+    assert answer.json["error_codes"] == [70000]
+    assert answer.json["suberror"] == "bad_token"
     assert {"timestamp", "trace_id", "correlation_id", "error_uri"} <= answer.json.keys()
+
+
+def test_a_refresh_token_that_was_never_used_expires(browser: Browser) -> None:
+    token = microsoft_tokens(browser, "anna@example.com")["refresh_token"]
+    browser.control("POST", "clock", {"seconds": 90 * 86400 + 1})
+    answer = browser.post_form(MICROSOFT_TOKEN, refresh_fields(token)).json
+    assert (answer["error_codes"], answer["suberror"]) == ([700082], "token_expired")
 
 
 @pytest.mark.parametrize(

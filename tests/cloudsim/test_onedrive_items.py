@@ -313,3 +313,25 @@ def test_an_unknown_path_is_a_bad_request(onedrive: OneDrive) -> None:
 def test_unreadable_json_is_a_bad_request(onedrive: OneDrive) -> None:
     answer = onedrive.send("POST", "me/drive/root/children", body=b"[1]")
     assert (answer.status, answer.reason) == (400, "BadRequest")
+
+
+def test_a_folder_that_is_there_stays_under_replace(onedrive: OneDrive) -> None:
+    onedrive.put("kept/a", b"x")
+    sent = {"name": "kept", "folder": {}, "@microsoft.graph.conflictBehavior": "replace"}
+    answer = onedrive.send("POST", "me/drive/root/children", json=sent)
+    assert (answer.status, answer.json["folder"]["childCount"]) == (200, 1)
+
+
+def test_a_folder_is_made_with_what_is_missing_of_its_path(onedrive: OneDrive) -> None:
+    sent = {"name": "c", "folder": {}}
+    answer = onedrive.send("POST", "me/drive/root:/a/b:/children", json=sent)
+    assert answer.status == 201
+    assert answer.json["parentReference"]["path"] == "/drive/root:/a/b"
+
+
+def test_the_app_folder_takes_no_session_before_it_is_made(browser: Browser) -> None:
+    onedrive = onedrive_of(browser, "anna@example.com", scope="Files.ReadWrite.AppFolder")
+    address = "me/drive/special/approot:/a:/createUploadSession"
+    assert onedrive.send("POST", address, json={}).status == 403
+    onedrive.send("GET", "me/drive/special/approot")
+    assert onedrive.send("POST", address, json={}).status == 200

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cloudsim.hashes import QuickXor
-from tests.cloudsim.client import Browser, OneDrive, onedrive_of, put_range
+from tests.cloudsim.client import Answer, Browser, OneDrive, onedrive_of, put_range
 
 pytestmark = pytest.mark.sim
 GRANULE = 327_680
@@ -239,3 +239,74 @@ def test_a_pending_session_blocks_its_name_on_work_accounts(work_drive: OneDrive
 def test_a_known_hash_comes_out_over_http(onedrive: OneDrive) -> None:
     answer = onedrive.put("a.bin", base64.b64decode("tbQ="))
     assert answer.json["file"]["hashes"]["quickXorHash"] == "taAFAAAAAAAAAAAAAgAAAAAAAAA="
+
+
+def test_a_session_keeps_the_times_it_was_begun_with(onedrive: OneDrive) -> None:
+    moment = "2020-02-02T02:02:02.000Z"
+    times = {"createdDateTime": moment, "lastModifiedDateTime": moment}
+    address = onedrive.begin("a", fileSystemInfo=times).json["uploadUrl"]
+    made = put_range(onedrive.browser, address, b"hello", "bytes 0-4/5").json
+    assert made["fileSystemInfo"] == times
+
+    address = onedrive.begin("a", fileSystemInfo={"lastModifiedDateTime": "soon"})
+    assert (address.status, address.reason) == (400, "invalidRequest")
+
+
+def committed(onedrive: OneDrive, path: str, address: str, behaviour: str = "fail") -> Answer:
+    sent = {"@microsoft.graph.sourceUrl": address, "@microsoft.graph.conflictBehavior": behaviour}
+    return onedrive.send("PUT", f"me/drive/root:/{path}:", json=sent)
+
+
+def test_after_a_conflict_a_session_is_committed_elsewhere(onedrive: OneDrive) -> None:
+    address = onedrive.begin("a", behaviour="fail").json["uploadUrl"]
+    onedrive.put("a", b"first")
+    late = put_range(onedrive.browser, address, b"hello", "bytes 0-4/5")
+    assert late.reason == "nameAlreadyExists"
+
+    assert committed(onedrive, "a", address).reason == "nameAlreadyExists"
+    made = committed(onedrive, "b", address)
+    assert (made.status, made.json["name"], made.json["size"]) == (201, "b", 5)
+    assert committed(onedrive, "c", address).status == 404
+
+
+def test_a_session_is_committed_into_a_folder_by_name(onedrive: OneDrive) -> None:
+    onedrive.put("folder/x", b"x")
+    address = onedrive.begin("a", behaviour="fail").json["uploadUrl"]
+    onedrive.put("a", b"first")
+    put_range(onedrive.browser, address, b"hello", "bytes 0-4/5")
+    sent = {"@microsoft.graph.sourceUrl": address, "name": "b"}
+    made = onedrive.send("PUT", "me/drive/root:/folder", json=sent).json
+    assert made["parentReference"]["path"] == "/drive/root:/folder"
+
+
+def test_an_unfinished_session_is_not_committed(browser: Browser, onedrive: OneDrive) -> None:
+    address = onedrive.begin("a").json["uploadUrl"]
+    assert committed(onedrive, "b", address).reason == "invalidRequest"
+    stranger = onedrive_of(browser, "ben@example.com")
+    assert committed(stranger, "b", address).status == 404
+
+
+def test_versions_count_on_work_accounts(work_drive: OneDrive, onedrive: OneDrive) -> None:
+    for drive, used in ((work_drive, 30), (onedrive, 20)):
+        made = drive.put("a", b"x" * 10).json["id"]
+        drive.put("a", b"x" * 20, "replace")
+        assert drive.quota()["used"] == used
+        versions = drive.send("GET", f"me/drive/items/{made}/versions").json["value"]
+        assert sum(version["size"] for version in versions) == used
+
+
+def test_new_times_are_a_version_on_work_accounts(work_drive: OneDrive) -> None:
+    made = work_drive.put("a", b"x" * 10).json["id"]
+    times = {"fileSystemInfo": {"lastModifiedDateTime": "2020-02-02T02:02:02Z"}}
+    work_drive.send("PATCH", f"me/drive/items/{made}", json=times)
+    assert work_drive.quota()["used"] == 20
+    work_drive.send("POST", f"me/drive/items/{made}/permanentDelete")
+    assert work_drive.quota()["used"] == 0
+
+
+def test_no_version_is_made_without_room_for_it(browser: Browser, work_drive: OneDrive) -> None:
+    work_drive.put("a", b"x" * 10)
+    address = "accounts/microsoft/work.anna@example.com/quota"
+    browser.control("PUT", address, {"total": 15})
+    assert work_drive.put("a", b"x" * 10, "replace").status == 507
+    assert work_drive.quota()["used"] == 10

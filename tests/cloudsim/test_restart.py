@@ -1,6 +1,7 @@
 """The simulator as a process: its one line, kill -9, and one data folder for one server."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -77,12 +78,18 @@ def test_a_second_server_on_the_same_data_is_refused(tmp_path: Path) -> None:
 def test_what_no_row_knows_is_swept_at_the_start(tmp_path: Path) -> None:
     with running(Settings(data=tmp_path)) as sim:
         drive = drive_of(Browser(sim.url), "anna@example.com")
-        drive.upload({"name": "a"}, b"hello")
+        drive.upload({"name": "a"}, b"x" * 70_000)  # enough for a file of its own
+        drive.upload({"name": "b"}, b"small")
     orphan = next((tmp_path / "blobs").glob("*/*")).with_name("0" * 32)
     half = tmp_path / "arriving" / "half"
     orphan.write_bytes(b"x")
     half.write_bytes(b"x")
+    with sqlite3.connect(tmp_path / "cloudsim.sqlite3") as rows:
+        rows.execute("INSERT INTO small_contents VALUES ('sunknown', x'00')")
+    rows.close()
     services = open_services(Settings(data=tmp_path), "http://sim.example")
+    with services.database.reading() as rows:
+        assert rows.execute("SELECT COUNT(*) FROM small_contents").fetchone()[0] == 1
     services.database.close()
     assert not orphan.exists()
     assert not half.exists()
