@@ -46,6 +46,13 @@ class Pause:
                 raise self._kind(retry_after=rest, is_own=True)
             self._clock.sleep(rest)
 
+    def told(self) -> Temporary | None:
+        """Return as an error what this process was told to wait for, and the row may not know."""
+        with self._lock:
+            rest = self._told_until - self._clock.monotonic()
+            lasts = rest > PATIENCE_SECONDS and self._told_until > self._row_until + LEAST_SECONDS
+            return self._kind(retry_after=rest) if lasts else None
+
     def throttled(self, retry_after: float | None, sent_at: float) -> float:
         """Begin, or go on, as the provider asked; return the seconds until it is over."""
         return self._begin(Throttled, retry_after, sent_at)

@@ -15,7 +15,7 @@ from balancecloud.clouds.oauth import AccessTokens
 from balancecloud.clouds.provider import Provider
 from balancecloud.clouds.registry import Account, Installation, grants_of
 from balancecloud.clouds.stack import Known, Stacked, open_stacked
-from balancecloud.errors import AccessRefused, SignInAgain
+from balancecloud.errors import AccessRefused, SignInAgain, Temporary
 from balancecloud.library.account_tokens import AccountTokens, TokenVault
 from balancecloud.models.clouds import CloudAccount
 from balancecloud.models.states import AccountState
@@ -79,11 +79,18 @@ class OpenAccounts:
                 self._opened[account_id] = known
             known.looked_at = now
             known.stacked.gate.pause.read_row(row.pause)
-            news = known.news(now)
-        if news is not None:
-            with self._vault.sessions.begin() as session:
-                health.note_learned(session, account_id, news)
+            news, told = known.news(now), known.stacked.gate.pause.told()
+        if news is not None or told is not None:
+            self._write(account_id, news, told)
         return known.stacked.provider
+
+    def _write(self, account_id: uuid.UUID, news: Learned | None, told: Temporary | None) -> None:
+        """Write down what the gate knows and the row does not."""
+        with self._vault.sessions.begin() as session:
+            if news is not None:
+                health.note_learned(session, account_id, news)
+            if told is not None:
+                health.note_failure(session, account_id, told)
 
     def _read(self, account_id: uuid.UUID) -> _Row:
         with self._vault.sessions() as session:

@@ -57,7 +57,7 @@ _LINKED = (
     AccountState.DRAINING,
 )
 # Ends by itself, or when the account answers.
-_PASSING = (AccountState.HEALTHY, AccountState.SLOWED, AccountState.SILENT)
+PASSING = (AccountState.HEALTHY, AccountState.SLOWED, AccountState.SILENT)
 _SET_APART = (AccountState.FULL, AccountState.DRAINING)
 
 
@@ -75,7 +75,7 @@ def note_failure(session: Session, account_id: uuid.UUID, error: ProviderError) 
         case Unreachable() | BadReply():
             _note_unanswered(session, account_id, error.retry_after)
         case AccountFull():
-            _move(session, account_id, (*_PASSING, AccountState.DRAINING), AccountState.FULL, error)
+            _move(session, account_id, (*PASSING, AccountState.DRAINING), AccountState.FULL, error)
         case SignInAgain() | AccessRefused():
             _note_refused(session, account_id, error)
         case _:
@@ -168,10 +168,16 @@ def usable(session: Session, user_id: uuid.UUID) -> list[CloudAccount]:
     """
     rows = session.scalars(
         select(CloudAccount)
-        .where(CloudAccount.user_id == user_id, CloudAccount.state.in_(_PASSING), _pause_over())
+        .where(CloudAccount.user_id == user_id, CloudAccount.state.in_(PASSING), _pause_over())
         .order_by(CloudAccount.created_at, CloudAccount.id)
     ).all()
     return sorted(rows, key=lambda row: row.state is AccountState.SILENT)
+
+
+def is_away() -> ColumnElement[bool]:
+    """Say, in a query, whether an account is better not asked while there are others."""
+    away = CloudAccount.state.in_((AccountState.SIGN_IN_AGAIN, AccountState.SILENT))
+    return or_(away, ~_pause_over())
 
 
 def wake_waiting(session: Session, user_id: uuid.UUID) -> list[uuid.UUID]:
@@ -196,7 +202,7 @@ def _note_throttled(session: Session, account_id: uuid.UUID, retry_after: float 
     )
     later = func.greatest(func.coalesce(CloudAccount.paused_until, until), until)
     slowed = {"paused_until": later, **_state(AccountState.SLOWED, Throttled.code)}
-    _change(session, account_id, and_(CloudAccount.state.in_(_PASSING), is_news), **slowed)
+    _change(session, account_id, and_(CloudAccount.state.in_(PASSING), is_news), **slowed)
     # It goes on being full, or drained; yet it is left alone meanwhile.
     _change(session, account_id, CloudAccount.state.in_(_SET_APART), paused_until=later)
 
