@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from sqlalchemy import Row, extract, func, select, update
 from sqlalchemy.orm import Session
@@ -19,6 +20,8 @@ from balancecloud.models.states import JobState, VersionState, WorkKind, WorkSta
 from balancecloud.storage import health
 from balancecloud.storage.work import Claim
 
+# In one transaction: 0.4 s on two cores. The next file that is refused parks as many again.
+AT_MOST: Final = 10_000
 _PARKED = (JobState.QUEUED, JobState.RETRYING, JobState.NEEDS_YOU)
 
 
@@ -72,6 +75,7 @@ def _postpone(
             # What is cancelled ends at once, whatever the accounts do.
             Work.job_id.is_(None) | Work.job_id.not_in(cancelled),
         )
+        .limit(AT_MOST)
         .with_for_update(skip_locked=True)
     )
     return session.execute(
