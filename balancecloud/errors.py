@@ -6,12 +6,10 @@ Each has a stable `code`, an HTTP `status` and a sentence safe to show to the pe
     ├── ConfigError                    the process refuses to start
     ├── IntegrityError                 stored bytes are not what was stored; `cause` is for the log
     ├── Unavailable                    too few shards answer just now
-    ├── LeaseLost                      another worker owns this work now: stop, change nothing
-    ├── Cancelled, ShuttingDown        a person, or this server, ends the work
+    ├── LeaseLost, Cancelled, ShuttingDown   another worker, a person, this server ends the work
     ├── Refused                        what a person asked cannot be done
     │   ├── NotSignedIn, BadCredentials, RegistrationClosed, EmailTaken, SignInAgainFirst, Forbidden
-    │   ├── NotFound
-    │   ├── Invalid (fields)           422
+    │   ├── NotFound, Invalid (fields) 404, 422
     │   ├── NameTaken, IntoItself, StillHoldsData, StateConflict, LinkRefused, GrantEnded
     │   ├── OverQuota, TooLarge, LengthRequired, BrokenUpload, BadRangeAsked
     │   └── NoSpoolSpace, NotReady     503/507
@@ -313,12 +311,14 @@ class ProviderError(BalanceCloudError):
 
 
 class Temporary(ProviderError):
-    """Ask again, not before `retry_after` seconds where that is known."""
+    """Ask again, not before `retry_after` seconds where known; `is_own`: we held the call back."""
 
     code = "temporary"
 
-    def __init__(self, sentence: str | None = None, retry_after: float | None = None) -> None:
-        self.retry_after = retry_after
+    def __init__(
+        self, sentence: str | None = None, retry_after: float | None = None, *, is_own: bool = False
+    ) -> None:
+        self.retry_after, self.is_own = retry_after, is_own
         super().__init__(sentence)
 
 

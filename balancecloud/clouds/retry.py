@@ -1,23 +1,23 @@
 """A provider around one that asks again after what passes by itself.
 
-What a listing has already yielded is not taken back, so a listing is not repeated here.
+    a cut connection, bytes damaged on the way     almost at once, then after growing back-off
+    throttled, unavailable with a time             after that time, while the budget lasts
+    a nonsensical answer                           like a cut connection
+    our own gate held the call back                not here: it knows the time, the row waits
+    full, refused, sign in again                   never: placement goes elsewhere, or a person acts
+    missing, differing, out of range               never: the answer stays what it is
+
+Every call of the port may be repeated: a put finds what an earlier one left, deleting what is gone
+is fine, and ids that were reserved in vain cost nothing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 from balancecloud.clock import Clock
-from balancecloud.clouds.provider import (
-    Identity,
-    ObjectId,
-    Provider,
-    Room,
-    Shard,
-    ShardName,
-    StoredObject,
-    Traits,
-)
+from balancecloud.clouds.around import Act, Around
+from balancecloud.clouds.provider import Provider, StoredObject
 from balancecloud.errors import Temporary
 
 T = TypeVar("T")
@@ -33,8 +33,12 @@ class Patience:
     total_seconds: float = 60.0  # beyond it the work's own row waits, and its worker is free
 
 
-class Retry:
-    """Repeats calls that met a `Temporary`: after `retry_after`, else after a random back-off."""
+class Retry(Around):
+    """Repeats calls that met a `Temporary`: after `retry_after`, else after a random back-off.
+
+    No try begins once `total_seconds` have passed, or would have by the end of the pause before it;
+    how long a single try may take is the provider's own deadline.
+    """
 
     def __init__(
         self,
@@ -43,62 +47,27 @@ class Retry:
         jitter: Callable[[], float],
         patience: Patience | None = None,
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._clock = clock
         self._jitter = jitter  # between 0 and 1
         self._patience = patience or Patience()
 
-    @property
-    def traits(self) -> Traits:
-        """What is true of the provider inside."""
-        return self._inner.traits
-
-    def identity(self) -> Identity:
-        """Say whose account this is."""
-        return self._repeat(self._inner.identity)
-
-    def reserve(self, count: int) -> Sequence[ObjectId]:
-        """Return ids for later puts."""
-        return self._repeat(lambda: self._inner.reserve(count))
-
-    def put(self, name: ShardName, shard: Shard, object_id: ObjectId | None) -> StoredObject:
-        """Store it; a repeated put finds what an earlier one left."""
-        return self._repeat(lambda: self._inner.put(name, shard, object_id))
-
-    def get(self, object_id: ObjectId, start: int, length: int) -> bytes:
-        """Return exactly that range."""
-        return self._repeat(lambda: self._inner.get(object_id, start, length))
-
-    def stat(self, object_id: ObjectId) -> StoredObject:
-        """Return what the provider says of it."""
-        return self._repeat(lambda: self._inner.stat(object_id))
-
-    def find(self, name: ShardName) -> Sequence[StoredObject]:
-        """Return every object so named."""
-        return self._repeat(lambda: self._inner.find(name))
-
-    def delete(self, object_id: ObjectId) -> None:
-        """Remove for good."""
-        self._repeat(lambda: self._inner.delete(object_id))
-
     def listing(self) -> Iterator[StoredObject]:
-        """Yield each object once; an error ends it."""
-        return self._inner.listing()
+        """Yield each object once; an error ends it, and nothing is repeated.
 
-    def room(self) -> Room:
-        """Return used and total bytes."""
-        return self._repeat(self._inner.room)
+        What was yielded cannot be taken back, and page marks die with their listing: whoever lists
+        begins again, and knows by id what it has seen.
+        """
+        return super().listing()
 
-    def close(self) -> None:
-        """Close the provider inside."""
-        self._inner.close()
-
-    def _repeat(self, call: Callable[[], T]) -> T:
+    def _pass(self, act: Act, call: Callable[[], T]) -> T:  # noqa: ARG002 - all may be repeated
         started = self._clock.monotonic()
         for attempt in range(self._patience.attempts - 1):
             try:
                 return call()
             except Temporary as error:
+                if error.is_own:
+                    raise
                 pause = self._pause(attempt, error.retry_after)
                 spent = self._clock.monotonic() - started
                 if spent + pause > self._patience.total_seconds:

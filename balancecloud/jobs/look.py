@@ -34,19 +34,21 @@ def look(bench: Bench, duties: Mapping[WorkKind, Duty] = DUTIES) -> None:
     clock = bench.tools.clock
     until = clock.monotonic() + LONGEST_LOOK_SECONDS
     owner = uuid.uuid4()
+    served = uuid.uuid4()  # whose turn it is first is chance: rings come and go
     while not bench.stopping.is_set():
-        claim = _take(bench, owner)
+        claim = _take(bench, owner, served)
         if claim is None:
             return
+        served = claim.user_id
         _carry_out(bench, claim, duties[claim.kind])
         if clock.monotonic() >= until:
             bench.doorbell.ring(claim.id)
             return
 
 
-def _take(bench: Bench, owner: uuid.UUID) -> Claim | None:
+def _take(bench: Bench, owner: uuid.UUID, served: uuid.UUID) -> Claim | None:
     with bench.tools.sessions.begin() as session:
-        return work.claim(session, owner, bench.tools.config.lease_seconds)
+        return work.claim(session, owner, bench.tools.config.lease_seconds, served)
 
 
 def _carry_out(bench: Bench, claim: Claim, duty: Duty) -> None:

@@ -6,11 +6,13 @@ written only where the token version is still the one it used, and committed bef
 
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, extract, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, extract, func, or_, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.clock import Clock
@@ -49,6 +51,7 @@ class TokenVault:
     sessions: sessionmaker[Session]
     keys: MasterKeys
     clock: Clock
+    refresh_lease: timedelta = REFRESH_LEASE
 
 
 class AccountTokens:
@@ -67,20 +70,30 @@ class AccountTokens:
 
     def current(self) -> str:
         """Return a fresh access token; raises `SignInAgain` when the grant is dead."""
-        with self._lock:
+        with self._turn():
             if self._token and self._vault.clock.monotonic() < self._good_until:
                 return self._token
             return self._obtain(refused=None)
 
     def refused(self, token: str) -> str:
         """Return a newer token after `token` got a 401; raises `SignInAgain` when there is none."""
-        with self._lock:
+        with self._turn():
             return self._obtain(refused=token)
 
     def renew(self) -> str:
         """Return a token that was granted just now, as the person asked for it."""
-        with self._lock:
+        with self._turn():
             return self._obtain(refused=self._read().tokens.access_token)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let one thread of this process ask at a time; nobody waits longer than one renewal."""
+        if not self._lock.acquire(timeout=PATIENCE_SECONDS):
+            raise _later()
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _obtain(self, refused: str | None) -> str:
         """Take the row's token, or renew it, or wait for whoever does."""
@@ -96,7 +109,7 @@ class AccountTokens:
                 if renewed is not None:
                     return renewed
             if self._vault.clock.monotonic() > give_up_at:
-                raise Unreachable("Another process is renewing the access to this account.")
+                raise _later()
             self._vault.clock.sleep(pause)
             pause = min(2 * pause, LAST_LOOK_SECONDS)
 
@@ -117,7 +130,8 @@ class AccountTokens:
 
     def _take_lease(self, kept: _Kept, owner: uuid.UUID) -> bool:
         free = or_(CloudAccount.refresh_until.is_(None), CloudAccount.refresh_until < _now())
-        return self._write(kept, free, refresh_owner=owner, refresh_until=_now() + REFRESH_LEASE)
+        until = _now() + self._vault.refresh_lease
+        return self._write(kept, free, refresh_owner=owner, refresh_until=until)
 
     def _renew(self, kept: _Kept, owner: uuid.UUID) -> str | None:
         """Ask the provider; None when the row has changed meanwhile and is to be read again."""
@@ -138,18 +152,32 @@ class AccountTokens:
             kept.place.user_id, kept.place.row_id, kept.place.provider, kept.place.version + 1
         )
         sealed = seal_tokens(self._vault.keys, place, tokens)
-        is_ours = self._write(
-            kept,
-            wrapped_token=sealed.wrapped,
-            master_version=sealed.master_version,
-            token_version=place.version,
-            token_expires_at=_now() + lifetime,
-            refresh_owner=None,
-            refresh_until=None,
-        )
-        if not is_ours:
+        values = {
+            "wrapped_token": sealed.wrapped,
+            "master_version": sealed.master_version,
+            "token_version": place.version,
+            "token_expires_at": _now() + lifetime,
+            "refresh_owner": None,
+            "refresh_until": None,
+        }
+        if not self._write(kept, **values) and not self._revive(kept, values):
             return None
         return self._remember(tokens.access_token, lifetime.total_seconds())
+
+    def _revive(self, kept: _Kept, values: dict[str, Any]) -> bool:
+        """Write new tokens where another process took ours for dead, as we were slow with them.
+
+        A provider whose old token dies at once refuses it to whoever took over our lease.
+        """
+        is_dead = and_(
+            CloudAccount.state == AccountState.SIGN_IN_AGAIN,
+            CloudAccount.state_reason == SignInAgain.code,
+        )
+        with self._vault.sessions.begin() as session:
+            changed = self._compare_and_set(session, kept, is_dead, values)
+            if changed:
+                health.note_restored(session, self._account_id)
+        return changed
 
     def _note_dead(self, kept: _Kept) -> bool:
         """Say that the grant is dead, unless the row already holds another one."""
@@ -161,26 +189,35 @@ class AccountTokens:
         self._write(kept, is_mine, refresh_owner=None, refresh_until=None)
 
     def _write(self, kept: _Kept, *more: ColumnElement[bool], **values: Any) -> bool:
-        """Compare and set: change the row only while it holds the token we know."""
+        """Compare and set: change the row only while it is linked and holds the token we know."""
+        is_linked = CloudAccount.state.not_in(_DEAD)
         with self._vault.sessions.begin() as session:
-            changed = session.scalar(
-                update(CloudAccount)
-                .where(
-                    CloudAccount.id == self._account_id,
-                    CloudAccount.token_version == kept.place.version,
-                    CloudAccount.state.not_in(_DEAD),
-                    *more,
-                )
-                .values(**values)
-                .returning(CloudAccount.id)
-                .execution_options(synchronize_session=False)
+            return self._compare_and_set(session, kept, and_(is_linked, *more), values)
+
+    def _compare_and_set(
+        self, session: Session, kept: _Kept, guard: ColumnElement[bool], values: dict[str, Any]
+    ) -> bool:
+        changed = session.scalar(
+            update(CloudAccount)
+            .where(
+                CloudAccount.id == self._account_id,
+                CloudAccount.token_version == kept.place.version,
+                guard,
             )
+            .values(**values)
+            .returning(CloudAccount.id)
+            .execution_options(synchronize_session=False)
+        )
         return changed is not None
 
     def _remember(self, token: str, seconds: float) -> str:
         self._token = token
         self._good_until = self._vault.clock.monotonic() + seconds
         return token
+
+
+def _later() -> Unreachable:
+    return Unreachable("Another process is renewing the access to this account.", is_own=True)
 
 
 def _now() -> ColumnElement[Any]:

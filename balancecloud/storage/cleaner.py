@@ -3,13 +3,20 @@
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from balancecloud.clouds.provider import ObjectId, ShardName
-from balancecloud.errors import ProviderError
+from balancecloud.errors import (
+    BadReply,
+    NeedsUser,
+    ProviderError,
+    Temporary,
+    Throttled,
+    Unreachable,
+)
 from balancecloud.models.clouds import CloudAccount, Pack, ShardRow
 from balancecloud.models.jobs import Job, JobEvent
 from balancecloud.models.states import JobState
@@ -48,16 +55,43 @@ def delete_job(
             return
 
 
+@dataclass(slots=True)
+class _Refusals:
+    """What refused in this run. An account that cannot be asked is left alone, with all it has."""
+
+    shards: dict[tuple[uuid.UUID, int], ProviderError] = field(default_factory=dict)
+    accounts: dict[uuid.UUID, ProviderError] = field(default_factory=dict)
+
+    def add(self, doomed: Doomed, refusal: ProviderError) -> None:
+        if isinstance(refusal, NeedsUser | Throttled | Unreachable | BadReply):
+            self.accounts[doomed.account_id] = refusal
+        else:
+            self.shards[doomed.pack_id, doomed.index] = refusal
+
+    def reason(self) -> ProviderError | None:
+        """Return what to wait for: what passes first, and a person only where nothing passes."""
+        every = [*self.accounts.values(), *self.shards.values()]
+        return min(every, key=_seconds_to_wait, default=None)
+
+
+def _seconds_to_wait(refusal: ProviderError) -> float:
+    if not isinstance(refusal, Temporary):
+        return float("inf")
+    return refusal.retry_after or 0.0
+
+
 def _remove_all(
     tools: Tools, claim: Claim, report: Callable[[int, int], None], stop: Callable[[], None]
 ) -> None:
-    refused: dict[tuple[uuid.UUID, int], ProviderError] = {}
+    refused = _Refusals()
     while batch := _next_batch(tools, claim, refused):
         stop()
-        refused |= _remove_batch(tools, claim, batch)
+        for doomed, refusal in _remove_batch(tools, claim, batch):
+            refused.add(doomed, refusal)
         report(*_figures(tools, claim))
-    if refused:
-        raise next(reversed(refused.values()))
+    reason = refused.reason()
+    if reason is not None:
+        raise reason
 
 
 def _begin(tools: Tools, claim: Claim) -> None:
@@ -69,18 +103,16 @@ def _begin(tools: Tools, claim: Claim) -> None:
         job.retry_at = job.error_code = None
 
 
-def _next_batch(
-    tools: Tools, claim: Claim, refused: Collection[tuple[uuid.UUID, int]]
-) -> list[Doomed]:
+def _next_batch(tools: Tools, claim: Claim, refused: _Refusals) -> list[Doomed]:
     with tools.sessions() as session:
         rows = session.scalars(
             select(ShardRow)
             .join(Pack, Pack.id == ShardRow.pack_id)
-            .where(Pack.cleanup_job_id == claim.key)
+            .where(Pack.cleanup_job_id == claim.key, ShardRow.account_id.not_in(refused.accounts))
             .order_by(ShardRow.pack_id, ShardRow.index)
-            .limit(BATCH + len(refused))
+            .limit(BATCH + len(refused.shards))
         )
-        doomed = [_doomed(row) for row in rows if (row.pack_id, row.index) not in refused]
+        doomed = [_doomed(row) for row in rows if (row.pack_id, row.index) not in refused.shards]
     return doomed[:BATCH]
 
 
@@ -92,20 +124,20 @@ def _doomed(row: ShardRow) -> Doomed:
 
 def _remove_batch(
     tools: Tools, claim: Claim, batch: Sequence[Doomed]
-) -> dict[tuple[uuid.UUID, int], ProviderError]:
+) -> list[tuple[Doomed, ProviderError]]:
     """Remove shards in parallel, record those that went, return the refusals."""
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="delete") as pool:
         outcomes = list(pool.map(lambda doomed: _remove(tools, doomed), batch))
     with tools.sessions.begin() as session:
         hold(session, claim)
         _lock_accounts(session, {doomed.account_id for doomed in batch})
-        refused = {}
+        refused = []
         for doomed, outcome in zip(batch, outcomes, strict=True):
             if outcome is None:
                 _forget(session, claim, doomed)
             else:
                 health.note_failure(session, doomed.account_id, outcome)
-                refused[doomed.pack_id, doomed.index] = outcome
+                refused.append((doomed, outcome))
         _forget_empty_packs(session, claim)
     return refused
 

@@ -38,7 +38,7 @@ MARKED = (ShardState.MISSING, ShardState.DAMAGED)
 
 @dataclass(frozen=True, slots=True)
 class StoredShard:
-    """Where one shard lies. `is_at_hand` is False when it is known to be away, missing or damaged.
+    """Where one shard lies. `is_at_hand` is False when it is away, resting, missing or damaged.
 
     It is asked for then as a last resort: every shard proves itself, so what came back is used.
     """
@@ -68,7 +68,7 @@ def load_pack(session: Session, pack_id: uuid.UUID) -> StoredPack:
     pack = session.get_one(Pack, pack_id)
     offset = session.scalars(select(Chunk.offset).where(Chunk.pack_id == pack_id).limit(1)).one()
     rows = session.execute(
-        select(ShardRow, CloudAccount.state)
+        select(ShardRow, health.is_away())
         .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
         .where(
             ShardRow.pack_id == pack_id,
@@ -77,15 +77,14 @@ def load_pack(session: Session, pack_id: uuid.UUID) -> StoredPack:
         )
         .order_by(ShardRow.index)
     ).all()
-    away = (AccountState.SIGN_IN_AGAIN, AccountState.SILENT)
     found = tuple(
         StoredShard(
             row.index,
             row.account_id,
             ObjectId(row.object_id),
-            row.state in READABLE and state not in away,
+            row.state in READABLE and not is_away,
         )
-        for row, state in rows
+        for row, is_away in rows
         if row.object_id
     )
     layout = Layout(pack.id.bytes, pack.length, pack.k, pack.m, pack.digest)
@@ -187,6 +186,9 @@ def _get_range(
     if len(found) != length:
         _note(tools, pack, shard, BadRange())
         return None
+    if not shard.is_at_hand:
+        with tools.sessions.begin() as session:
+            health.note_success(session, shard.account_id)
     return found
 
 

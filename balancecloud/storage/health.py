@@ -15,9 +15,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
+from balancecloud.clouds.limits import Learned
 from balancecloud.clouds.provider import Room
 from balancecloud.errors import (
     AccessRefused,
@@ -25,6 +26,7 @@ from balancecloud.errors import (
     BadReply,
     ProviderError,
     SignInAgain,
+    Temporary,
     Throttled,
     Unreachable,
 )
@@ -37,6 +39,7 @@ from balancecloud.storage import work
 # A provider that asks for patience without saying how long gets this much.
 PAUSE_SECONDS: Final = 30.0
 LONGEST_PAUSE_SECONDS: Final = 3600.0
+LEAST_PAUSE: Final = timedelta(seconds=1)
 # One lost connection is no outage: an account is silent after this long without an answer.
 SILENT_AFTER = timedelta(seconds=20)
 # How long a silent account is left alone before it is asked again.
@@ -54,21 +57,25 @@ _LINKED = (
     AccountState.DRAINING,
 )
 # Ends by itself, or when the account answers.
-_PASSING = (AccountState.HEALTHY, AccountState.SLOWED, AccountState.SILENT)
+PASSING = (AccountState.HEALTHY, AccountState.SLOWED, AccountState.SILENT)
+_SET_APART = (AccountState.FULL, AccountState.DRAINING)
 
 
 def note_failure(session: Session, account_id: uuid.UUID, error: ProviderError) -> None:
     """Write down what an account's failure says about the account as a whole.
 
-    An error that concerns one object only (missing, damaged, differing) changes nothing.
+    An error that concerns one object only (missing, damaged, differing) changes nothing, nor does
+    one of our own gate: nobody was asked.
     """
     match error:
+        case Temporary(is_own=True):
+            pass
         case Throttled():
             _note_throttled(session, account_id, error.retry_after)
         case Unreachable() | BadReply():
-            _note_unanswered(session, account_id)
+            _note_unanswered(session, account_id, error.retry_after)
         case AccountFull():
-            _move(session, account_id, (*_PASSING, AccountState.DRAINING), AccountState.FULL, error)
+            _move(session, account_id, (*PASSING, AccountState.DRAINING), AccountState.FULL, error)
         case SignInAgain() | AccessRefused():
             _note_refused(session, account_id, error)
         case _:
@@ -77,10 +84,9 @@ def note_failure(session: Session, account_id: uuid.UUID, error: ProviderError) 
 
 def note_success(session: Session, account_id: uuid.UUID) -> None:
     """Write down that an account did what was asked: it is not silent, and no longer slowed."""
-    pause_over = or_(CloudAccount.paused_until.is_(None), CloudAccount.paused_until <= _now())
     was_troubled = or_(
         CloudAccount.state == AccountState.SILENT,
-        and_(CloudAccount.state == AccountState.SLOWED, pause_over),
+        and_(CloudAccount.state == AccountState.SLOWED, _pause_over()),
         and_(CloudAccount.state == AccountState.HEALTHY, CloudAccount.state_reason.is_not(None)),
     )
     # Asked first without a lock: nearly every time there is nothing to write.
@@ -89,7 +95,10 @@ def note_success(session: Session, account_id: uuid.UUID) -> None:
     )
     if before is None:
         return
-    user_id = _change(session, account_id, was_troubled, **_healthy())
+    # A healthy account may have asked for patience on another lane: that goes on.
+    goes_on = and_(CloudAccount.state == AccountState.HEALTHY, ~_pause_over())
+    pause = case((goes_on, CloudAccount.paused_until), else_=None)
+    user_id = _change(session, account_id, was_troubled, **(_healthy() | {"paused_until": pause}))
     if user_id is not None and before is AccountState.SILENT:
         wake_waiting(session, user_id)
 
@@ -108,6 +117,17 @@ def note_room(session: Session, account_id: uuid.UUID, room: Room) -> None:
         user_id = _change(session, account_id, is_full, **_healthy())
         if user_id is not None:
             wake_waiting(session, user_id)
+
+
+def note_learned(session: Session, account_id: uuid.UUID, learned: Learned) -> None:
+    """Keep what a process knows of the account's limits, for the next one to start from."""
+    _change(
+        session,
+        account_id,
+        true(),
+        learned_in_flight=learned.in_flight,
+        learned_creations_per_second=learned.creations_per_second,
+    )
 
 
 def note_dead_grant(session: Session, account_id: uuid.UUID, token_version: int) -> bool:
@@ -146,13 +166,18 @@ def usable(session: Session, user_id: uuid.UUID) -> list[CloudAccount]:
     A silent account is offered again, last, each time its pause is over: else nobody would notice
     that it came back.
     """
-    pause_over = or_(CloudAccount.paused_until.is_(None), CloudAccount.paused_until <= _now())
     rows = session.scalars(
         select(CloudAccount)
-        .where(CloudAccount.user_id == user_id, CloudAccount.state.in_(_PASSING), pause_over)
+        .where(CloudAccount.user_id == user_id, CloudAccount.state.in_(PASSING), _pause_over())
         .order_by(CloudAccount.created_at, CloudAccount.id)
     ).all()
     return sorted(rows, key=lambda row: row.state is AccountState.SILENT)
+
+
+def is_away() -> ColumnElement[bool]:
+    """Say, in a query, whether an account is better not asked while there are others."""
+    away = CloudAccount.state.in_((AccountState.SIGN_IN_AGAIN, AccountState.SILENT))
+    return or_(away, ~_pause_over())
 
 
 def wake_waiting(session: Session, user_id: uuid.UUID) -> list[uuid.UUID]:
@@ -167,20 +192,22 @@ def wake_waiting(session: Session, user_id: uuid.UUID) -> list[uuid.UUID]:
 
 
 def _note_throttled(session: Session, account_id: uuid.UUID, retry_after: float | None) -> None:
+    """Let the account rest; what it asked for before, or on another lane, is no news."""
     wanted = PAUSE_SECONDS if retry_after is None or math.isnan(retry_after) else retry_after
-    seconds = min(max(wanted, 1.0), LONGEST_PAUSE_SECONDS)
-    until = _now() + timedelta(seconds=seconds)
-    later = func.greatest(func.coalesce(CloudAccount.paused_until, until), until)
-    _change(
-        session,
-        account_id,
-        CloudAccount.state.in_(_PASSING),
-        paused_until=later,
-        **_state(AccountState.SLOWED, Throttled.code),
+    until = _now() + _seconds(wanted)
+    is_news = or_(
+        CloudAccount.paused_until.is_(None),
+        CloudAccount.paused_until < until - LEAST_PAUSE,
+        CloudAccount.state != AccountState.SLOWED,
     )
+    later = func.greatest(func.coalesce(CloudAccount.paused_until, until), until)
+    slowed = {"paused_until": later, **_state(AccountState.SLOWED, Throttled.code)}
+    _change(session, account_id, and_(CloudAccount.state.in_(PASSING), is_news), **slowed)
+    # It goes on being full, or drained; yet it is left alone meanwhile.
+    _change(session, account_id, CloudAccount.state.in_(_SET_APART), paused_until=later)
 
 
-def _note_unanswered(session: Session, account_id: uuid.UUID) -> None:
+def _note_unanswered(session: Session, account_id: uuid.UUID, retry_after: float | None) -> None:
     """Remember the first time, with `state_since` as since when; later call it silent."""
     is_first = or_(
         and_(
@@ -190,26 +217,50 @@ def _note_unanswered(session: Session, account_id: uuid.UUID) -> None:
         and_(CloudAccount.state == AccountState.SLOWED, CloudAccount.paused_until <= _now()),
     )
     first = _change(
-        session, account_id, is_first, **_state(AccountState.HEALTHY, UNREACHABLE, afresh=True)
-    )
-    if first is not None:
-        return
-    has_been_long = or_(
-        CloudAccount.state == AccountState.SILENT,
-        and_(
-            CloudAccount.state == AccountState.HEALTHY,
-            CloudAccount.state_reason == UNREACHABLE,
-            CloudAccount.state_since <= _now() - SILENT_AFTER,
-        ),
-    )
-    _change(
         session,
         account_id,
-        has_been_long,
+        is_first,
+        paused_until=_asked(retry_after),
+        **_state(AccountState.HEALTHY, UNREACHABLE, afresh=True),
+    )
+    if first is None:
+        _note_unanswered_again(session, account_id, retry_after)
+
+
+def _note_unanswered_again(
+    session: Session, account_id: uuid.UUID, retry_after: float | None
+) -> None:
+    is_shaky = and_(
+        CloudAccount.state == AccountState.HEALTHY, CloudAccount.state_reason == UNREACHABLE
+    )
+    been_long = CloudAccount.state_since <= _now() - SILENT_AFTER
+    silent = _change(
+        session,
+        account_id,
+        # While a silent account rests, one more failure of those who ask it still is no news.
+        or_(
+            and_(CloudAccount.state == AccountState.SILENT, _pause_over()),
+            and_(is_shaky, been_long),
+        ),
         state=AccountState.SILENT,
-        paused_until=_now() + SILENT_PAUSE,
+        paused_until=_now() + max(SILENT_PAUSE, _seconds(retry_after or 0)),
         updated_at=_now(),
     )
+    if silent is None and retry_after is not None:
+        _change(session, account_id, is_shaky, paused_until=_asked(retry_after))
+
+
+def _asked(retry_after: float | None) -> ColumnElement[Any]:
+    """Return the later of the account's pause and the one that is asked for now."""
+    if retry_after is None:
+        return case((~_pause_over(), CloudAccount.paused_until), else_=None)
+    return func.greatest(
+        func.coalesce(CloudAccount.paused_until, _now()), _now() + _seconds(retry_after)
+    )
+
+
+def _seconds(asked: float) -> timedelta:
+    return max(timedelta(seconds=min(asked, LONGEST_PAUSE_SECONDS)), LEAST_PAUSE)
 
 
 def _note_refused(session: Session, account_id: uuid.UUID, error: ProviderError) -> None:
@@ -259,6 +310,10 @@ def _state(state: AccountState, reason: str | None, *, afresh: bool = False) -> 
 
 def _audit(session: Session, user_id: uuid.UUID, action: str, account_id: uuid.UUID) -> None:
     session.add(AuditEvent(user_id=user_id, action=action, target=str(account_id)))
+
+
+def _pause_over() -> ColumnElement[bool]:
+    return or_(CloudAccount.paused_until.is_(None), CloudAccount.paused_until <= _now())
 
 
 def _now() -> ColumnElement[Any]:

@@ -22,8 +22,9 @@ from balancecloud.errors import (
 from balancecloud.models.jobs import Job, JobEvent, Work
 from balancecloud.models.library import Version
 from balancecloud.models.states import JobState, VersionState, WorkKind
-from balancecloud.storage import completion
+from balancecloud.storage import completion, health
 from balancecloud.storage.hold import hold
+from balancecloud.storage.parking import Parking, park_beside
 from balancecloud.storage.placement import NoPlace
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim, bury, finish, postpone
@@ -56,8 +57,9 @@ def judge(error: Exception, attempt: int, attempts: int) -> Verdict:
     passes = isinstance(error, Temporary)
     if isinstance(error, IntegrityError) or (attempt >= attempts and not passes):
         return Verdict(JobState.FAILED, VersionState.FAILED, None, is_a_try=True)
+    grown = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(attempt - 1, 10))
     told = error.retry_after if isinstance(error, Temporary) else None
-    seconds = min(LONGEST_RETRY_SECONDS, told or FIRST_RETRY_SECONDS * 2 ** min(attempt - 1, 10))
+    seconds = min(told, health.LONGEST_PAUSE_SECONDS) if told else grown
     # What passes by itself is asked ever more rarely, but never uses up the tries.
     is_a_try = not passes or attempt < min(PATIENT_TRIES, attempts)
     return Verdict(JobState.RETRYING, VersionState.QUEUED, seconds, is_a_try)
@@ -96,7 +98,17 @@ def _record(
     _show_in_job(session, claim, verdict, code)
     if claim.kind is WorkKind.STORE:
         _show_in_version(session, claim, verdict, code)
+        _park_others(session, claim, verdict, code, error)
     return ()
+
+
+def _park_others(
+    session: Session, claim: Claim, verdict: Verdict, code: str, error: Exception
+) -> None:
+    """Let the person's other files wait too when it is for their accounts that this one does."""
+    if verdict.seconds is not None and isinstance(error, NoPlace | NeedsUser | Temporary):
+        parking = Parking(verdict.job_state, verdict.version_state, code, verdict.seconds)
+        park_beside(session, claim, parking)
 
 
 def _is_cancelling(session: Session, claim: Claim) -> bool:

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NoReturn
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -19,7 +20,6 @@ from balancecloud.errors import (
     ObjectDiffers,
     ProviderError,
     Temporary,
-    Throttled,
 )
 from balancecloud.models.clouds import CloudAccount
 from balancecloud.models.library import Version
@@ -35,7 +35,8 @@ from balancecloud.storage.packing import (
     place_of,
     seal_pack,
 )
-from balancecloud.storage.placement import Candidate, NoPlace, plan
+from balancecloud.storage.patience import Needs, candidate, reason_to_wait
+from balancecloud.storage.placement import NoPlace, plan
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim
 
@@ -79,8 +80,9 @@ def place_chunk(
     """
     with target.tools.sessions() as session:
         intended = intents.find(session, target.version.id, target.index)
-    if intended is not None and intended.is_complete:
-        return
+        if intended is not None and intended.is_complete:
+            return
+        _refuse_early(session, target)
     pack = seal_pack(place_of(target.version, target.index), target.keys, plaintext())
     if intended is not None and pack.salt != intended.salt:
         raise IntegrityError("salt")
@@ -130,19 +132,18 @@ def _resume(target: Target, pack: SealedPack, intended: Intended) -> Attempt:
 
 def _plan_anew(target: Target, pack: SealedPack, refused: Collection[uuid.UUID]) -> Attempt:
     """Plan a pack, reserve its ids at the providers, and commit the intent."""
+    pack_id = uuid.uuid4()
     with target.tools.sessions() as session:
-        protection = _protection(session, target.version)
+        needs = _needs(session, target.version, pack_id, len(pack.body))
         accounts = [
-            _candidate(row)
+            candidate(row)
             for row in health.usable(session, target.version.user_id)
             if row.id not in refused
         ]
-    pack_id = uuid.uuid4()
-    try:
-        chosen = plan(pack_id, len(pack.body), protection, accounts)
-    except NoPlace:
-        _refuse_for_now(target)
-        raise
+        try:
+            chosen = plan(pack_id, needs.length, needs.protection, accounts)
+        except NoPlace:
+            _refuse(session, needs)
     layout = layout_of(pack_id, pack, chosen.k, chosen.m)
     made = parcels(target.keys.user_key, layout, pack, chosen)
     object_ids = _reserve_all(target, made)
@@ -152,18 +153,21 @@ def _plan_anew(target: Target, pack: SealedPack, refused: Collection[uuid.UUID])
     return Attempt(pack_id, made, object_ids, is_again=False)
 
 
-def _refuse_for_now(target: Target) -> None:
-    """Raise Throttled when an account only asked for patience: then there is a time to wait for."""
-    with target.tools.sessions() as session:
-        remaining = func.min(func.extract("epoch", CloudAccount.paused_until - func.now()))
-        wait = session.scalar(
-            select(remaining).where(
-                CloudAccount.user_id == target.version.user_id,
-                CloudAccount.state == AccountState.SLOWED,
-            )
-        )
-    if wait is not None:
-        raise Throttled(retry_after=max(1.0, float(wait)))
+def _refuse_early(session: Session, target: Target) -> None:
+    """Raise before anything is sealed when no account at all may be asked."""
+    version = target.version
+    if not health.usable(session, version.user_id):
+        length = place_of(version, target.index).plain_len
+        _refuse(session, _needs(session, version, uuid.uuid4(), length))
+
+
+def _refuse(session: Session, needs: Needs) -> NoReturn:
+    """Raise when to come again where patience is enough, else NoPlace: a person is needed."""
+    raise reason_to_wait(session, needs) or NoPlace
+
+
+def _needs(session: Session, version: Version, pack_id: uuid.UUID, length: int) -> Needs:
+    return Needs(version.user_id, pack_id, length, _protection(session, version))
 
 
 def _reserve_all(target: Target, made: Sequence[Parcel]) -> dict[int, ObjectId | None]:
@@ -190,14 +194,6 @@ def _protection(session: Session, version: Version) -> int:
         )
     )
     return max(0, min(version.protection, (domains or 0) - 1))
-
-
-def _candidate(row: CloudAccount) -> Candidate:
-    """Return an account as placement sees it: our own bytes, and the room that is ours to fill."""
-    if row.total_bytes is None:
-        return Candidate(row.id, row.domain, row.provider, row.stored_bytes, None)
-    free = max(0, row.total_bytes - row.used_bytes)
-    return Candidate(row.id, row.domain, row.provider, row.stored_bytes, row.stored_bytes + free)
 
 
 def _reserve(tools: Tools, account_id: uuid.UUID) -> ObjectId | None:
@@ -237,12 +233,14 @@ def _put(target: Target, attempt: Attempt, parcel: Parcel) -> ProviderError | No
             intents.mark_stored(session, target.claim, target.version.id, sent)
             health.note_success(session, parcel.account)
     except LeaseLost:
-        _take_back_unwanted(target, provider, sent)
+        _take_back_unwanted(target, parcel.account, provider, sent)
         raise
     return None
 
 
-def _take_back_unwanted(target: Target, provider: Provider, sent: Sent) -> None:
+def _take_back_unwanted(
+    target: Target, account_id: uuid.UUID, provider: Provider, sent: Sent
+) -> None:
     """Remove an object whose file was deleted while it was on its way: no row will ever name it."""
     with target.tools.sessions() as session:
         if intents.is_wanted(session, sent.pack_id, sent.index):
@@ -251,6 +249,7 @@ def _take_back_unwanted(target: Target, provider: Provider, sent: Sent) -> None:
         provider.delete(sent.object_id)
     except ProviderError as refusal:
         logger.warning("An unwanted shard could not be removed: %s.", refusal.code)
+        _note_failure(target, account_id, refusal)
 
 
 def _note_failure(target: Target, account_id: uuid.UUID, refusal: ProviderError) -> None:

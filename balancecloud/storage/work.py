@@ -83,12 +83,19 @@ def insert_work(  # noqa: PLR0913, PLR0917 - each argument is a column of the ro
     return session.scalars(select(Work.id).where(Work.kind == kind, Work.key == key)).one()
 
 
-def claim(session: Session, owner: uuid.UUID, lease_seconds: float) -> Claim | None:
-    """Take the most urgent work that is due and nobody holds; None when there is none."""
+def claim(
+    session: Session, owner: uuid.UUID, lease_seconds: float, after: uuid.UUID | None = None
+) -> Claim | None:
+    """Take the most urgent work that is due and nobody holds; None when there is none.
+
+    People take turns: with `after`, whom it went to last, the next one by id goes first, so that
+    ten thousand files of one do not keep another waiting.
+    """
+    turns = [] if after is None else [Work.user_id <= after, Work.user_id]
     wanted = (
         select(Work.id)
         .where(_claimable())
-        .order_by(Work.priority, Work.due_at)
+        .order_by(Work.priority, *turns, Work.due_at)
         .limit(1)
         .with_for_update(skip_locked=True)
         .scalar_subquery()

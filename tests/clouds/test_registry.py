@@ -1,15 +1,26 @@
 """The table of providers, and that each of them is held to the suite."""
 
 import importlib
+import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from balancecloud import clouds
 from balancecloud.clouds import registry
+from balancecloud.clouds.around import Around
 from balancecloud.clouds.endpoints import GoogleEndpoints, MicrosoftEndpoints
-from balancecloud.clouds.provider import Identity
-from balancecloud.clouds.registry import PROVIDERS, Account, Installation, OAuthClients
+from balancecloud.clouds.provider import Identity, Provider
+from balancecloud.clouds.registry import (
+    PROVIDERS,
+    Account,
+    Installation,
+    OAuthClients,
+    PlacedProvider,
+)
 from balancecloud.errors import ConfigError
+from tests.clouds.around_memory import WrapperSuite
 from tests.clouds.provider_suite import ProviderSuite
 
 
@@ -18,14 +29,41 @@ def installation(*roots: Path) -> Installation:
     return registry.installation(GoogleEndpoints(), MicrosoftEndpoints(), clients, roots)
 
 
-def test_every_provider_is_held_to_the_suite() -> None:
-    tested: set[str] = set()
+def suites() -> Iterator[type[ProviderSuite]]:
     for path in Path(__file__).parent.glob("test_*.py"):
         module = importlib.import_module(f"tests.clouds.{path.stem}")
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, ProviderSuite):
-                tested.add(value.registered_as)
-    assert set(PROVIDERS) <= tested
+                yield value
+
+
+def test_every_provider_is_held_to_the_suite() -> None:
+    assert set(PROVIDERS) <= {suite.registered_as for suite in suites()}
+
+
+def wrappers() -> set[str]:
+    """Return what has every call of the port and is no provider: those make a place of their own.
+
+    What all wrappers have in common is none: it cannot make a call.
+    """
+    port = {name for name in vars(Provider) if not name.startswith("_")}
+    found = set()
+    for module in pkgutil.iter_modules(clouds.__path__, "balancecloud.clouds."):
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, type) and port <= set(dir(value)):
+                found.add(value)
+    bare = {Provider, PlacedProvider, Around}
+    return {one.__name__ for one in found - bare if not hasattr(one, "ensure_place")}
+
+
+def test_every_wrapper_is_held_to_the_suite() -> None:
+    tested = {
+        wrapper.__name__
+        for suite in suites()
+        if issubclass(suite, WrapperSuite)
+        for wrapper in suite.wrappers
+    }
+    assert wrappers() == tested == {"Retry", "Throttle"}
 
 
 def test_names_titles_and_codes_are_those_of_the_format() -> None:

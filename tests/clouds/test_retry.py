@@ -1,7 +1,5 @@
 """The wrapper that asks again."""
 
-from typing import cast
-
 import pytest
 
 from balancecloud.clouds.provider import Provider
@@ -14,7 +12,8 @@ from balancecloud.errors import (
     Throttled,
     Unreachable,
 )
-from tests.clouds.provider_suite import FaultSuite, new_id, new_name, new_shard, store
+from tests.clouds.around_memory import WrapperSuite
+from tests.clouds.provider_suite import new_id, new_name, new_shard, store
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.memory_provider import MemoryProvider
 
@@ -23,30 +22,25 @@ def patient(inner: Provider, clock: ManualClock, attempts: int = 4) -> Retry:
     return Retry(inner, clock, lambda: 0.5, Patience(attempts=attempts))
 
 
-class TestRetryOfOneAttempt(FaultSuite):
+class TestRetryOfOneAttempt(WrapperSuite):
     """With a single attempt the wrapper adds nothing: every promise holds as it stands."""
+
+    wrappers = (Retry,)
 
     @pytest.fixture
     def provider(self) -> Provider:
         return patient(MemoryProvider(), ManualClock(), attempts=1)
 
-    def inner(self, provider: Provider) -> MemoryProvider:
-        return cast("MemoryProvider", cast("Retry", provider)._inner)
 
-    def lose_next_answer(self, provider: Provider) -> None:
-        self.inner(provider).lose_next_answer("put")
+class TestRetryOfThreeAttempts(WrapperSuite):
+    """With more, only a fault that goes on reaches the caller."""
 
-    def cut_next_put(self, provider: Provider) -> None:
-        self.inner(provider).fail_next("put", Unreachable())
+    wrappers = (Retry,)
+    attempts = 3
 
-    def damage_next_put(self, provider: Provider) -> None:
-        self.inner(provider).damage_next_put()
-
-    def fill_up(self, provider: Provider) -> None:
-        self.inner(provider).total = 0
-
-    def throttle_next(self, provider: Provider, seconds: int) -> None:
-        self.inner(provider).fail_next("room", Throttled(retry_after=seconds))
+    @pytest.fixture
+    def provider(self) -> Provider:
+        return Retry(MemoryProvider(), ManualClock(), lambda: 0.5, Patience(3, total_seconds=10))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, update
 
+from balancecloud.clouds.provider import Provider
 from balancecloud.config import Config
 from balancecloud.errors import LeaseLost, Unreachable
 from balancecloud.jobs.bench import Bench, Stop
@@ -17,6 +18,7 @@ from balancecloud.jobs.look import DUTIES, Duty, look
 from balancecloud.models.jobs import Job, Work
 from balancecloud.models.states import JobState, VersionState, WorkKind, WorkState
 from balancecloud.storage import work
+from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim
 from tests.fakes.manual_clock import ManualClock
 from tests.storage.world import CHUNK, Person
@@ -342,3 +344,22 @@ def test_a_lost_lease_is_taken_up_after_its_time_on_the_databases_clock(
     look(bench)
 
     assert person.job(arrived.job_id).state is JobState.DONE
+
+
+def test_f42_people_take_turns(
+    bench: Bench, person: Person, made: tuple[Tools, dict[uuid.UUID, Provider]]
+) -> None:
+    crowd, other = person, Person.new(*made, accounts=1)
+    for number in range(4):
+        crowd.upload(b"x", name=f"file {number}")
+    other.upload(b"y")
+    served: list[uuid.UUID] = []
+
+    def serve(bench: Bench, claim: Claim, _stop: Stop) -> None:
+        served.append(claim.user_id)
+        finish(bench, claim)
+
+    look(bench, storing_by(serve))
+
+    assert len(served) == 5
+    assert other.user_id in served[:2]

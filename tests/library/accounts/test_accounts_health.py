@@ -223,3 +223,63 @@ def test_other_peoples_accounts_are_not_offered(
     gateway: Gateway, person: Linker, account: uuid.UUID
 ) -> None:
     assert usable_ids(gateway, Linker(uuid.uuid4(), uuid.uuid4())) == []
+
+
+# --- pauses and what was learned ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error", [Throttled(retry_after=60, is_own=True), Unreachable(is_own=True)]
+)
+def test_what_our_own_gate_held_back_changes_nothing(
+    gateway: Gateway, account: uuid.UUID, error: ProviderError
+) -> None:
+    before = row_of(gateway, account).updated_at
+    fail(gateway, account, error)
+    assert row_of(gateway, account).updated_at == before
+
+
+def test_the_same_pause_told_again_is_written_once(gateway: Gateway, account: uuid.UUID) -> None:
+    fail(gateway, account, Throttled(retry_after=60))
+    before = row_of(gateway, account).updated_at
+    fail(gateway, account, Throttled(retry_after=60))
+    assert row_of(gateway, account).updated_at == before
+
+
+def test_503_with_a_time_lets_the_account_rest_so_long(
+    gateway: Gateway, person: Linker, account: uuid.UUID
+) -> None:
+    fail(gateway, account, Unreachable(retry_after=300))
+    assert 290 < rest_of(gateway, account) <= 300
+    assert usable_ids(gateway, person) == []
+    succeed(gateway, account)  # an answer to what was sent before
+    assert row_of(gateway, account).state_reason is None
+    assert 290 < rest_of(gateway, account) <= 300
+
+
+def test_failures_of_a_silent_account_do_not_put_off_when_it_is_asked_again(
+    gateway: Gateway, account: uuid.UUID
+) -> None:
+    be_silent(gateway, account)
+    change(gateway, account, paused_until=func.now() + timedelta(seconds=5))
+    fail(gateway, account, Unreachable())
+    assert rest_of(gateway, account) <= 5
+    change(gateway, account, paused_until=func.now())
+    fail(gateway, account, Unreachable())
+    assert rest_of(gateway, account) > 50
+
+
+@pytest.mark.parametrize("state", ["full", "draining"])
+def test_an_account_that_is_set_apart_stays_so_and_rests_too(
+    gateway: Gateway, account: uuid.UUID, state: str
+) -> None:
+    change(gateway, account, state=state)
+    fail(gateway, account, Throttled(retry_after=100))
+    assert row_of(gateway, account).state == state
+    assert 90 < rest_of(gateway, account) <= 100
+
+
+def rest_of(gateway: Gateway, account_id: uuid.UUID) -> float:
+    with gateway.sessions() as session:
+        left = func.extract("epoch", CloudAccount.paused_until - func.now())
+        return float(session.scalar(select(left).where(CloudAccount.id == account_id)) or 0)
