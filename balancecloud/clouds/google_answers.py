@@ -21,6 +21,7 @@ from balancecloud.errors import (
 )
 
 DAY_SECONDS = 86_400.0
+FIELDS = "id,name,size,md5Checksum,sha256Checksum,parents,trashed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from balancecloud.clouds.endpoints import GoogleEndpoints
-from balancecloud.clouds.google_drive import DriveLimits, GoogleDrive
+from balancecloud.clouds.google_drive import GoogleDrive
+from balancecloud.clouds.google_uploads import DriveLimits
 from balancecloud.clouds.http import Answer, HostRules
 from balancecloud.clouds.oauth import HeldTokens
 from balancecloud.clouds.provider import ObjectId, Provider, Room, Shard, ShardName

@@ -11,6 +11,7 @@ from balancecloud.clouds.hashes import quick_xor
 from balancecloud.clouds.http import Answer, HostRules
 from balancecloud.clouds.oauth import HeldTokens
 from balancecloud.clouds.onedrive import OneDrive
+from balancecloud.clouds.onedrive_uploads import OneDriveLimits
 from balancecloud.clouds.provider import ObjectId, Provider, Shard, ShardName
 from balancecloud.clouds.registry import Installation
 from balancecloud.errors import (
@@ -79,7 +80,9 @@ def small_pages(shared: Installation) -> tuple[OneDrive, FaultyWay]:
     faulty, way = with_faulty_way(shared)
     grants = grants_at("onedrive", faulty)
     tokens = HeldTokens(grant(grants, new_person()), grants, faulty.clock)
-    return OneDrive(faulty.microsoft, tokens, None, way, items_per_page=2), way
+    return OneDrive(
+        faulty.microsoft, tokens, None, way, limits=OneDriveLimits(items_per_page=2)
+    ), way
 
 
 @pytest.mark.sim
