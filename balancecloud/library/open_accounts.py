@@ -13,6 +13,7 @@ from balancecloud.clouds.registry import Account, Installation, grants_of, open_
 from balancecloud.clouds.retry import Patience, Retry
 from balancecloud.errors import AccessRefused, SignInAgain
 from balancecloud.library.account_tokens import AccountTokens, TokenVault
+from balancecloud.library.upload_sessions import KeptUploadSessions
 from balancecloud.models.clouds import CloudAccount
 from balancecloud.models.states import AccountState
 
@@ -69,7 +70,8 @@ class OpenAccounts:
         return row
 
     def _open(self, row: CloudAccount) -> Provider:
-        account = Account(self._tokens(row), row.folder)
+        uploads = KeptUploadSessions(self._vault, row.user_id, row.id)
+        account = Account(self._tokens(row), row.folder, uploads)
         opened = open_account(row.provider, self._installation, account)
         return Retry(opened, self._vault.clock, _JITTER, _PATIENCE)
 
