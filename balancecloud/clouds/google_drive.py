@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from balancecloud.clock import SYSTEM_CLOCK, Clock
 from balancecloud.clouds.endpoints import GoogleEndpoints
-from balancecloud.clouds.google_answers import FIELDS, DriveFile, good, read_file
+from balancecloud.clouds.google_answers import FIELDS, DriveFile, good, is_id_in_use, read_file
 from balancecloud.clouds.google_uploads import DriveLimits, DriveUploads, NewFile
 from balancecloud.clouds.http import Answer, HttpClient, Request, json_request
 from balancecloud.clouds.oauth import AccessTokens, send_with_token
@@ -32,6 +32,7 @@ from balancecloud.errors import (
     DamagedInTransit,
     ObjectDiffers,
     ObjectMissing,
+    Permanent,
     ProviderError,
     Temporary,
     Unreachable,
@@ -210,7 +211,7 @@ class GoogleDrive:
         try:
             answer = self._uploads.create(file, unfinished)
             if answer.status == 409:
-                return self._adopt(object_id, shard)
+                return self._adopt(object_id, shard, answer)
             return self._verified(read_file(Reply.of(self._good_create(answer))), shard)
         except (Unreachable, BadReply) as error:
             # The answer is lost, perhaps not the object: ask before anything is sent again.
@@ -250,12 +251,12 @@ class GoogleDrive:
             file = self._look(file.stored.object_id)
         raise BadReply
 
-    def _adopt(self, object_id: ObjectId, shard: Shard) -> StoredObject:
+    def _adopt(self, object_id: ObjectId, shard: Shard, answer: Answer) -> StoredObject:
         """Take what has the id already; if it is other bytes, the shard needs another id."""
         try:
             file = self._told(self._look(object_id), shard)
         except ObjectMissing as error:
-            raise ObjectDiffers from error
+            raise (ObjectDiffers if is_id_in_use(answer) else BadReply) from error
         if file.holds(shard):
             return file.stored
         raise ObjectDiffers
@@ -297,7 +298,7 @@ class GoogleDrive:
             "fields": f"nextPageToken,files({fields})",
         }
         for _ in range(MOST_PAGES):
-            page = self._ask("GET", f"{self._endpoints.api}/files?{urlencode(parameters)}")
+            page = self._page(parameters)
             yield from page.children("files")
             token = page.text_or_none("nextPageToken")
             if token is None:
@@ -306,6 +307,15 @@ class GoogleDrive:
                 raise BadReply
             parameters["pageToken"] = token
         raise BadReply
+
+    def _page(self, parameters: Mapping[str, str]) -> Reply:
+        """Return one page; a token that is refused has run out, and the listing is begun anew."""
+        try:
+            return self._ask("GET", f"{self._endpoints.api}/files?{urlencode(parameters)}")
+        except Permanent as error:
+            if "pageToken" in parameters:
+                raise BadReply from error
+            raise
 
     def _ask(self, method: str, url: str, document: Mapping[str, object] | None = None) -> Reply:
         bare = Request(method, url)

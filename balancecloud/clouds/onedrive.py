@@ -331,9 +331,10 @@ class OneDrive:
         return self._http.send(replace(request, url=answer.headers.get("location", "")))
 
     def _children(self, item_id: str) -> Iterator[Reply]:
-        url = f"{self._item_url(item_id)}/children?$top={self._limits.items_per_page}&{SELECT}"
+        first = f"{self._item_url(item_id)}/children?$top={self._limits.items_per_page}&{SELECT}"
+        url = first
         for _ in range(MOST_PAGES):
-            page = self._ask("GET", url)
+            page = self._ask("GET", url) if url is first else self._following_page(url)
             yield from page.children("value")
             following = page.text_or_none("@odata.nextLink")
             if following is None:
@@ -342,6 +343,13 @@ class OneDrive:
                 raise BadReply
             url = following  # verbatim: it is signed
         raise BadReply
+
+    def _following_page(self, url: str) -> Reply:
+        """Return one page; a link that is refused has run out, and the listing is begun anew."""
+        try:
+            return self._ask("GET", url)
+        except Permanent as error:
+            raise BadReply from error
 
     def _address(self) -> str | None:
         """Return the person's address where the drive's owner has none."""

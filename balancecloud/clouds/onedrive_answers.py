@@ -54,7 +54,7 @@ def codes_of(answer: Answer) -> list[str]:
     found: list[str] = []
     error = Reply.of_error(answer).child_without_case("error")
     for _ in range(8):
-        code = error.text_or_none("code")
+        code = error.text_without_case("code")
         if code is None and not error.has_fields:
             break
         if code is not None:
@@ -95,7 +95,9 @@ def _by_status(status: int, wait: float | None) -> ProviderError | None:
 _FULL = frozenset({"quotalimitreached", "insufficientstorage"})
 _REFUSED = frozenset({"accessdenied", "accessrestricted", "servicereadonly"})
 _SLOW = frozenset({"activitylimitreached", "toomanyrequests", "throttledrequest", "resourcelocked"})
-_AGAIN = frozenset({"servicenotavailable", "generalexception", "resourcemodified"})
+_AGAIN = frozenset(
+    {"servicenotavailable", "generalexception", "resourcemodified", "resyncrequired"}
+)
 _MISSING = frozenset({"itemnotfound", "malwaredetected", "virussuspicious"})
 
 
