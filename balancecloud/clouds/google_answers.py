@@ -121,12 +121,11 @@ def _reasons(error: Reply) -> list[str]:
     found: list[str] = []
     for name in ("errors", "details"):
         try:
-            found += [
-                text for item in error.children(name) if (text := item.text_or_none("reason"))
-            ]
+            for item in error.children(name):
+                found.append(item.text_or_none("reason") or "")  # noqa: PERF401 - until nonsense
         except BadReply:
             continue
-    return [reason.lower().replace("_", "") for reason in found]
+    return [reason.lower().replace("_", "") for reason in found if reason]
 
 
 _RATE = frozenset({"userratelimitexceeded", "ratelimitexceeded"})
