@@ -118,6 +118,8 @@ class GoogleDrive:
 
     def put(self, name: ShardName, shard: Shard, object_id: ObjectId | None) -> StoredObject:
         """Create it under its id. Without an id a repeat looks by name, which may lag."""
+        if shard.length > _TRAITS.largest_object_bytes:
+            raise Permanent("Google Drive takes no object this large.")
         unfinished = Unfinished(self._sessions, name)
         with unfinished.ended_by(self._clock, self._limits.slow_seconds):
             if object_id is None:

@@ -20,8 +20,10 @@ from balancecloud.errors import (
 
 def read_item(item: Reply) -> StoredObject:
     """Read a driveItem; a folder, or one that is gone, is `ObjectMissing`."""
-    if item.has("deleted") or not item.has("file"):
+    if item.has("deleted") or item.has("folder"):
         raise ObjectMissing
+    if not item.has("file"):
+        raise BadReply  # nonsense loses no shard
     return StoredObject(
         object_id=ObjectId(item.text("id")),
         name=ShardName(item.text("name")),

@@ -10,7 +10,7 @@ from balancecloud.clouds.google_drive import GoogleDrive
 from balancecloud.clouds.google_uploads import DriveLimits
 from balancecloud.clouds.http import Answer
 from balancecloud.clouds.oauth import HeldTokens
-from balancecloud.clouds.provider import ObjectId, Provider, Room, Shard, ShardName
+from balancecloud.clouds.provider import ObjectId, Room, Shard, ShardName
 from balancecloud.clouds.registry import Installation
 from balancecloud.errors import (
     AccessRefused,
@@ -21,12 +21,10 @@ from balancecloud.errors import (
     SignInAgain,
     Unreachable,
 )
-from cloudsim.app import Running
 from tests.clouds.canned_google import ID, NAME, SESSION, drive_with, file_json, refusal
-from tests.clouds.provider_suite import FaultSuite, new_name, new_shard, store
+from tests.clouds.provider_suite import new_name, new_shard, store
 from tests.clouds.simulated import (
     FaultyWay,
-    fill_up,
     grant,
     grants_at,
     linked,
@@ -35,35 +33,6 @@ from tests.clouds.simulated import (
 )
 from tests.fakes.canned_way import canned
 from tests.fakes.manual_clock import ManualClock
-
-
-@pytest.mark.sim
-class TestGoogleDrive(FaultSuite):
-    registered_as = "google_drive"
-    way: FaultyWay
-    base_url: str
-
-    @pytest.fixture
-    def provider(self, sim: Running, shared: Installation) -> Provider:
-        self.base_url = sim.url
-        faulty, self.way = with_faulty_way(shared)
-        return linked("google_drive", faulty)
-
-    def lose_next_answer(self, provider: Provider) -> None:
-        self.way.planned.append("lose")
-
-    def cut_next_put(self, provider: Provider) -> None:
-        self.way.planned.append("cut")
-
-    def damage_next_put(self, provider: Provider) -> None:
-        self.way.planned.append("damage")
-
-    def fill_up(self, provider: Provider) -> None:
-        fill_up(provider, "google", self.base_url)
-
-    def throttle_next(self, provider: Provider, seconds: int) -> None:
-        self.way.planned.append(canned(429, b"", {"retry-after": str(seconds)}))
-
 
 # --- at the simulator ---
 

@@ -9,7 +9,7 @@ from balancecloud.clouds.hashes import quick_xor
 from balancecloud.clouds.oauth import HeldTokens
 from balancecloud.clouds.onedrive import OneDrive
 from balancecloud.clouds.onedrive_uploads import OneDriveLimits
-from balancecloud.clouds.provider import Provider, Shard, ShardName
+from balancecloud.clouds.provider import Shard, ShardName
 from balancecloud.clouds.registry import Installation
 from balancecloud.errors import (
     AccessRefused,
@@ -23,10 +23,9 @@ from balancecloud.errors import (
 )
 from cloudsim.app import Running
 from tests.clouds.canned_onedrive import ELSEWHERE, ID, NAME, drive_with, item_json, refusal
-from tests.clouds.provider_suite import FaultSuite, new_name, new_shard, store
+from tests.clouds.provider_suite import new_name, new_shard, store
 from tests.clouds.simulated import (
     FaultyWay,
-    fill_up,
     grant,
     grants_at,
     linked,
@@ -35,35 +34,6 @@ from tests.clouds.simulated import (
 )
 from tests.fakes.canned_way import canned
 from tests.fakes.manual_clock import ManualClock
-
-
-@pytest.mark.sim
-class TestOneDrive(FaultSuite):
-    registered_as = "onedrive"
-    way: FaultyWay
-    base_url: str
-
-    @pytest.fixture
-    def provider(self, sim: Running, shared: Installation) -> Provider:
-        self.base_url = sim.url
-        faulty, self.way = with_faulty_way(shared)
-        return linked("onedrive", faulty)
-
-    def lose_next_answer(self, provider: Provider) -> None:
-        self.way.planned.append("lose")
-
-    def cut_next_put(self, provider: Provider) -> None:
-        self.way.planned.append("cut")
-
-    def damage_next_put(self, provider: Provider) -> None:
-        self.way.planned.append("damage")
-
-    def fill_up(self, provider: Provider) -> None:
-        fill_up(provider, "microsoft", self.base_url)
-
-    def throttle_next(self, provider: Provider, seconds: int) -> None:
-        self.way.planned.append(canned(429, b"", {"retry-after": str(seconds)}))
-
 
 # --- at the simulator ---
 
