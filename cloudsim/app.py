@@ -65,26 +65,34 @@ class Simulator:
 
     def __call__(self, request: Request) -> Response:
         found = self._router.find(request.method, request.path, request.query_text)
-        if found is None:
-            return _no_route(self.services, request)
-        route, path = found
+        route, path = found or (_nowhere(request), {})
         call = Call(self.services, request, read_params(request.query_text), path, None)
         visit = _Visit(route, call, self.services.clock.now())
-        if self.weather.watching and route.provider in _WEATHERED:
-            visit.passage = Passage(self.weather, route, call)
         try:
             response = self._weathered(visit)
-        except BaseException:  # a hangup, as a rule: there is no answer
+        except Hangup:
             if visit.passage:
                 visit.passage.end()
             self._note(visit, 0, 0)
             raise
-        self._note(visit, response.status, response.length)
+        is_answer = response.delivery is None or response.delivery.silence is None
+        self._note(visit, response.status if is_answer else 0, response.length)
         return response
 
     def _weathered(self, visit: "_Visit") -> Response:
-        response = self._answered(visit)
-        return visit.passage.answered(response) if visit.passage else response
+        route = visit.route
+        try:
+            if self.weather.watching and route.provider in _WEATHERED:
+                visit.passage = Passage(self.weather, route, visit.call)
+            response = self._answered(visit)
+            return visit.passage.answered(response) if visit.passage else response
+        except Hangup:
+            raise
+        except Exception:  # noqa: BLE001 - the error page: one fault must not end the server
+            _log.exception("%s %s failed", route.provider, route.name)
+            if visit.passage:
+                visit.passage.end()
+            return json_response({"error": "The simulator itself failed."}, 500)
 
     def _answered(self, visit: "_Visit") -> Response:
         route = visit.route
@@ -95,11 +103,6 @@ class Simulator:
             return refused.response
         except BadBody as error:
             return _bad_body(route, visit.call, error)
-        except Hangup:
-            raise
-        except Exception:  # noqa: BLE001 - the error page: one fault must not end the server
-            _log.exception("%s %s failed", route.provider, route.name)
-            return json_response({"error": "The simulator itself failed."}, 500)
 
     def _answer(self, route: Route, call: Call) -> Response:
         if call.caller is not None and call.caller.account.state == "gone":
@@ -146,6 +149,13 @@ class _Visit:
         return self.call.caller.account.person.address if self.call.caller else ""
 
 
+def _nowhere(request: Request) -> Route:
+    """Make the route of an address where nothing is, so that it is logged like all others."""
+    first = request.path.removeprefix("/").partition("/")[0]
+    provider = first if first in _WEATHERED else "own"
+    return Route(provider, "", request.method, re.compile(""), _no_route)
+
+
 def _guarded(route: Route, call: Call) -> Call:
     return replace(call, caller=route.guard(call.services, call.request, call.query))
 
@@ -176,13 +186,13 @@ def health(call: Call) -> Response:
     return json_response({"status": "ok"})
 
 
-def _no_route(services: Services, request: Request) -> Response:
-    first = request.path.removeprefix("/").partition("/")[0]
+def _no_route(call: Call) -> Response:
+    first = call.request.path.removeprefix("/").partition("/")[0]
     if first == "google":
         return refusal(404, "notFound", "Not Found").response
     if first == "microsoft":
-        message = "Resource not found for the segment."
-        return graph_refusal(services, request, Problem(400, "BadRequest", message)).response
+        problem = Problem(400, "BadRequest", "Resource not found for the segment.")
+        return graph_refusal(call.services, call.request, problem).response
     return html_response(render("problem.html", name=("This server", "cloudsim"), code="404",
                                 sentence="There is nothing at this address."), 404)  # fmt: skip
 

@@ -26,6 +26,7 @@ class Conditions:
     drive_ids: Literal["plain", "upper", "changing", "short"] = "plain"
     refresh: Literal["keep", "grace", "strict"] = "keep"  # what a refresh does to the old token
     refresh_grace_s: float = 60.0
+    refresh_lifetime_s: float | None = None  # of new refresh tokens; Google's Testing: 7 days
     app_folder_fault: bool = False
 
 

@@ -77,11 +77,19 @@ def greeting(household: Household) -> str:
         f"    Open       {launch.public_url}",
         f"    Your data  {folder.path}",
         f"    Clouds     {clouds if launch.is_demo else 'real accounts'}",
+        *_weather(household),
         *_setup_code(launch, household),
         "    Stop       Ctrl-C",
         "",
     ]
     return "\n".join(lines)
+
+
+def _weather(household: Household) -> list[str]:
+    """Return where the simulated clouds are made slow, full or unreachable."""
+    if not household.launch.is_demo:
+        return []
+    return [f"    Weather    http://{ports.LOOPBACK}:{household.simulator_port}/weather"]
 
 
 def _setup_code(launch: LaunchConfig, household: Household) -> list[str]:

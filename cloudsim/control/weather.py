@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import count
 from typing import Any
 
 from cloudsim.clock import utc_text
@@ -110,13 +111,19 @@ def choose_preset(weather: Weather, call: Call) -> Response:
 def add_rule(weather: Weather, call: Call) -> Response:
     sent = call.request.json()
     try:
-        rule = read_rule(sent, f"rule-{len(weather.rules()) + 1}")
+        rule = read_rule(sent, _free_name(weather))
         weather.add_rule(rule)
     except BadWeather as error:
         raise refused(400, str(error)) from error
     except NameInUse as error:
         raise refused(409, "A rule of this name is there.") from error
     return json_response(rule_json(rule), 201)
+
+
+def _free_name(weather: Weather) -> str:
+    taken = {one.rule.name for one in weather.rules()}
+    names = (f"rule-{number}" for number in count(1))
+    return next(name for name in names if name not in taken)
 
 
 def remove_rule(weather: Weather, call: Call) -> Response:

@@ -177,6 +177,14 @@ class Grants:
                 "UPDATE tokens SET expires = min(expires, ?) WHERE hash = ?", (moment, _hash(token))
             )
 
+    def limit_life(self, token: str, lifetime_s: float) -> None:
+        """Let a token die so long after it was made, however often it is used."""
+        with self._database.changing() as rows:
+            rows.execute(
+                "UPDATE tokens SET expires = min(expires, created + ?) WHERE hash = ?",
+                (lifetime_s, _hash(token)),
+            )
+
     def is_linked(self, account: AccountId) -> bool:
         """Whether any client holds a grant of the account."""
         with self._database.reading() as rows:

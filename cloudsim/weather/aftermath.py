@@ -24,7 +24,7 @@ from cloudsim.weather.effects import (
     Twin,
 )
 from cloudsim.weather.errors import error_response, read_object
-from cloudsim.weather.routes import creates
+from cloudsim.weather.routes import makes
 from cloudsim.wire.messages import Hangup, Response
 
 _GARBAGE = {
@@ -62,9 +62,11 @@ def _told_otherwise(route: Route, call: Call, effect: Effect, response: Response
         return lies.told_falsely(effect, response)
     if isinstance(effect, Repeat):
         return lies.repeated(response)
+    if not makes(route, response.status):
+        return response
     if isinstance(effect, Damage):
         _damage(call, response, effect)
-    if isinstance(effect, Twin) and route.provider == "google" and creates(route):
+    if isinstance(effect, Twin) and route.provider == "google":
         _twin(call, response)
     return response
 

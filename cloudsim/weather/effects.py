@@ -104,9 +104,9 @@ class KeepLess:
 
 @dataclass(frozen=True)
 class Pages:
-    """A list's next page cannot be had: its token is malformed, loops, or leads elsewhere."""
+    """A list's next page cannot be had: its token is no token, too old, loops, leads elsewhere."""
 
-    form: Literal["malformed", "loop", "elsewhere"] = "malformed"
+    form: Literal["malformed", "expired", "loop", "elsewhere"] = "malformed"
     to: str = "http://192.0.2.1/"
 
 

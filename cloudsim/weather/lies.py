@@ -96,9 +96,14 @@ def with_pages(effect: Pages, call: Call, response: Response) -> Response:
     value = read_object(response)
     if value is None or not ("files" in value or "value" in value):
         return response
-    address = f"{call.services.base_url}{call.request.path}?$skiptoken={LOOP}"
-    link = {"malformed": "not an address", "loop": address, "elsewhere": effect.to}[effect.form]
-    token: object = {"malformed": {"token": 7}, "loop": LOOP, "elsewhere": effect.to}[effect.form]
+    address = f"{call.services.base_url}{call.request.path}?$skiptoken="
+    tokens: dict[str, tuple[object, str]] = {  # Google's token, Microsoft's link
+        "malformed": ({"token": 7}, "not an address"),
+        "expired": ("expired", f"{address}expired"),
+        "loop": (LOOP, f"{address}{LOOP}"),
+        "elsewhere": (effect.to, effect.to),
+    }
+    token, link = tokens[effect.form]
     told = {"nextPageToken": token} if "files" in value else {_NEXT_LINK: link}
     return replace(response, body=json.dumps({**value, **told}).encode())
 

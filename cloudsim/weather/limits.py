@@ -48,7 +48,7 @@ def limit(route: Route, call: Call, load: Load) -> Stop | None:
 
 
 def _exceeded(route: Route, conditions: Conditions, load: Load) -> str:
-    """Name the limit that is exceeded; throttled calls count too."""
+    """Name the limit that is exceeded."""
     state = load.state
     if conditions.in_flight is not None and load.in_flight > conditions.in_flight:
         return "in_flight"

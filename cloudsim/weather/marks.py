@@ -47,6 +47,11 @@ class Gauge:
         with self._guard:
             self._in_flight -= 1
 
+    @property
+    def in_flight(self) -> int:
+        """How many have come and not left."""
+        return self._in_flight
+
     def wait_until(self, moment: float) -> None:
         """Note until when the account was told to wait."""
         with self._guard:

@@ -132,8 +132,12 @@ def _told(account: Account, standing: Standing) -> tuple[str, str, str]:
     if not told:
         preset = PRESETS[FAIR_WEATHER]
         return preset.name, preset.sentence, FAIR_WEATHER
-    words = ", ".join(f"{name} {value}" for name, value in told.items())
+    words = ", ".join(f"{name} = {_short(value)}" for name, value in told.items())
     return "Set by a program", f"{words}.", ""
+
+
+def _short(value: object) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def _since(call: Call, standing: Standing) -> str:

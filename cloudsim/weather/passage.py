@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 
 from cloudsim.conditions import Conditions
 from cloudsim.routing import Call, Refusal, Route
@@ -16,6 +17,7 @@ from cloudsim.weather.lies import without_loop
 from cloudsim.weather.routes import brings_content, creates, is_sign_in
 from cloudsim.weather.rules import Rule, draw
 from cloudsim.weather.sky import Weather
+from cloudsim.weather.tokens import SignIn, after_sign_in
 from cloudsim.wire.bodies import HeldBody
 from cloudsim.wire.delivery import Delivery
 from cloudsim.wire.messages import BadBody, Body, Hangup, Params, Response, read_params
@@ -64,7 +66,9 @@ class Passage:
             response = after_conditions(
                 self._route, self.call, self.conditions, self._number, response
             )
-            self._retire_refresh_token(response)
+            if is_sign_in(self._route):
+                brought = self._refresh_token
+                after_sign_in(self._weather, SignIn(self._route, self.call, brought, response))
         if self.rule is not None:
             response = after_effect(self._route, self.call, self.rule.effect, response)
         self._note_wait(response)
@@ -158,7 +162,9 @@ class Passage:
         self.hit_by = self.rule.name
         effect = self.rule.effect
         if isinstance(effect, Delay):
-            share = draw(self._weather.seed, "delay", self.rule.name, self.address)
+            share = draw(
+                self._weather.seed, "delay", self.rule.name, self.address, str(self._number)
+            )
             self._weather.pause(effect.seconds + effect.jitter_s * share)
         elif isinstance(effect, Drop) and effect.when != "after":
             if effect.when == "before":
@@ -185,23 +191,13 @@ class Passage:
         self.hit_by = name
         raise Refusal(answer)
 
-    def _retire_refresh_token(self, response: Response) -> None:
-        """Let Microsoft's old token end when it gave a new one, as the account's policy says."""
-        policy = self.conditions.refresh
-        is_refresh = self._refresh_token and response.status == 200
-        if self._route.provider != "microsoft" or policy == "keep" or not is_refresh:
-            return
-        grace_s = self.conditions.refresh_grace_s if policy == "grace" else 0.0
-        ends = self._weather.clock.now() + grace_s
-        self.call.services.grants.retire(self._refresh_token, ends)
-
     def _note_wait(self, response: Response) -> None:
         """Remember what the caller was told, to see whether it keeps to it."""
-        if response.status not in {429, 503, 403}:
-            return
         told = dict(response.headers).get("Retry-After", "")
         if told.isdigit():
             self._state.gauge.wait_until(self._weather.clock.now() + int(told))
+        elif told:
+            self._state.gauge.wait_until(parsedate_to_datetime(told).timestamp())
 
 
 def _brought(params: Params) -> str:

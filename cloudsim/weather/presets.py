@@ -22,21 +22,21 @@ FAIR_WEATHER, REVOKED = "fair", "revoked"
 PRESETS: Mapping[str, Preset] = {
     FAIR_WEATHER: Preset("Fair", "Answers at once."),
     "slow": Preset(
-        "Slow", "Half a second for each answer, 1 MB a second each way.",
+        "Slow", "Half a second before each answer, then 1 MB a second each way.",
         Conditions(latency_s=0.4, jitter_s=0.2, up_bytes_s=1e6, down_bytes_s=1e6),
     ),
     "full": Preset(
         "Full", "Takes no more bytes. Reading and deleting go on.", Conditions(full=True)
     ),
     "throttling": Preset(
-        "Throttling", "One new file in 2 seconds and 3 requests a second; refuses what is beyond.",
+        "Throttling", "One new file in 2 seconds, 3 requests a second. The rest is refused.",
         Conditions(requests_s=3, creations_s=0.5, retry_after_s=5),
     ),
     "unreachable": Preset(
         "Unreachable", "Hangs up on every request.", Conditions(outage="hangup")
     ),
     REVOKED: Preset(
-        "Sign-in revoked", "Access was taken back. Fair weather will not mend it: sign in again."
+        "Sign-in revoked", "All access was taken back. Only a new sign-in mends it."
     ),
 }  # fmt: skip
 
@@ -55,5 +55,8 @@ def set_preset(weather: Weather, services: Services, account: Account, name: str
 
 def make_fair(weather: Weather, services: Services, account: Account) -> None:
     """Let nothing stand in this account's way but a sign-in that was revoked."""
-    weather.clear_conditions(account.provider, account.person.address)
+    address = account.person.address
+    weather.clear_conditions(account.provider, address)
+    if weather.standing(account.provider, address).conditions != FAIR:  # what all others have
+        weather.set_conditions(account.provider, address, FAIR, FAIR_WEATHER)
     services.accounts.set_state(account.id, "on")

@@ -25,6 +25,10 @@ _CONTENT = frozenset(
         ("microsoft", "upload.fragment"),
     }
 )
+_MAKING = (CREATIONS | _CONTENT) - {
+    ("google", "upload.start"),
+    ("microsoft", "item.createUploadSession"),
+}
 _CONTENT_HOST = frozenset(
     {"content.download", "upload.fragment", "upload.state", "upload.cancel"}
 )  # Microsoft's
@@ -39,6 +43,11 @@ def brings_content(route: Route, call: Call) -> bool:
     """Whether bytes that need room come with it; a question about a session brings none."""
     is_question = route.name == "upload.session" and call.request.body.length == 0
     return (route.provider, route.name) in _CONTENT and not is_question
+
+
+def makes(route: Route, status: int) -> bool:
+    """Whether a call with this answer made, or filled, an object."""
+    return (route.provider, route.name) in _MAKING and status in {200, 201}
 
 
 def is_sign_in(route: Route) -> bool:

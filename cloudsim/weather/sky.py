@@ -8,6 +8,7 @@ from cloudsim.conditions import Conditions
 from cloudsim.weather.marks import Marks
 from cloudsim.weather.rules import Rule, Turns
 from cloudsim.weather.state import AccountState, Standing
+from cloudsim.wire.delivery import Pause
 
 ANY = "*"
 _FIRST_SEED = 1
@@ -49,6 +50,7 @@ class Weather:
         self._turns: tuple[Turns, ...] = ()
         self._guard = threading.RLock()
         self._ended = threading.Event()
+        self.pause: Pause = self._wait  # another way to wait may be put here
 
     @property
     def seed(self) -> int:
@@ -154,7 +156,7 @@ class Weather:
                 return one.rule
         return None
 
-    def pause(self, seconds: float) -> None:
+    def _wait(self, seconds: float) -> None:
         """Wait, unless the simulator stops."""
         self._ended.wait(seconds)
 

@@ -55,8 +55,8 @@ def _send_piece(
 ) -> None:
     if slow and delivery.byte_pause_s:
         for byte in bytes(piece):
-            sock.sendall(bytes([byte]))
             delivery.pause(delivery.byte_pause_s)
+            sock.sendall(bytes([byte]))
         return
     bucket = delivery.bucket
     if not slow or bucket is None:

@@ -1,6 +1,7 @@
 """`balancecloud up`: one command starts everything, and its end leaves nothing."""
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -36,6 +37,15 @@ def test_it_greets_when_everything_is_healthy(running: Launcher) -> None:
     assert health.json()["status"] == "ok"
     assert f"http://localhost:{running.port}" in running.says()
     assert str(running.data_dir) in running.says()
+
+
+def test_the_weather_of_the_simulated_clouds_is_where_it_says(running: Launcher) -> None:
+    address = re.search(r"Weather +(\S+)", running.says())
+    assert address is not None
+
+    page = requests.get(address[1], timeout=5)
+
+    assert "slow, full or unreachable" in page.text
 
 
 def test_it_listens_on_this_computer_alone(running: Launcher) -> None:
@@ -100,6 +110,7 @@ def test_another_data_folder_runs_beside_it(running: Launcher, other: Launcher) 
 def test_without_the_demo_there_is_no_simulator(other: Launcher) -> None:
     assert not (other.data_dir / "pids" / "simulator").exists()
     assert "real accounts" in other.says()
+    assert "Weather" not in other.says()
 
 
 def test_a_long_path_to_the_data_folder_works(other: Launcher) -> None:

@@ -5,14 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from cloudsim.app import Settings, running
+from cloudsim.app import Running, Settings, running
+from cloudsim.weather.sky import Weather
 from tests.cloudsim.client import Browser, Drive, OneDrive, drive_of, onedrive_of
 
 
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    with running(Settings(data=tmp_path / "sim", control=True)) as sim:
-        yield Browser(sim.url)
+def sim(tmp_path: Path) -> Iterator[Running]:
+    with running(Settings(data=tmp_path / "sim", control=True)) as found:
+        yield found
+
+
+@pytest.fixture
+def browser(sim: Running) -> Browser:
+    return Browser(sim.url)
+
+
+@pytest.fixture
+def weather(sim: Running) -> Weather:
+    return sim.simulator.weather
 
 
 @pytest.fixture

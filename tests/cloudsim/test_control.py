@@ -122,6 +122,12 @@ def test_the_log_names_route_account_and_status(browser: Browser, drive: Drive) 
     assert browser.control("GET", f"log?since={last['number']}")["requests"] == []
 
 
+def test_the_log_knows_also_what_is_nowhere(browser: Browser) -> None:
+    browser.send("GET", "/google/drive/v9/files")
+    last = browser.control("GET", "log")["requests"][-1]
+    assert (last["provider"], last["route"], last["status"]) == ("google", "", 404)
+
+
 def test_the_log_holds_no_token_and_no_secret_address(browser: Browser, onedrive: OneDrive) -> None:
     item_id = onedrive.put("a.bin", b"x").json["id"]
     address = onedrive.send("GET", f"me/drive/items/{item_id}/content").location

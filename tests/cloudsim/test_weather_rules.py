@@ -1,6 +1,7 @@
 """Rules by themselves: which calls they take, and how they are read from JSON."""
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -95,13 +96,14 @@ def test_a_rule_fits_by_all_that_it_names(rule: Rule, fits: bool) -> None:
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_effect_comes_back_from_its_json(kind: str) -> None:
-    needed = {
+    needed: dict[str, Any] = {
         "answer": {"status": 503, "headers": {"X-A": "b"}, "retry_after_s": 1.5},
         "delay": {"seconds": 2},
         "redirect": {"to": "http://elsewhere.example/"},
         "act": {"act": "revoke"},
-    }.get(kind, {})
-    rule = read_rule({"effect": {"kind": kind, **needed}, "times": None}, "one")
+    }
+    effect = {"kind": kind, **needed.get(kind, {})}
+    rule = read_rule({"effect": effect, "times": None}, "one")
     assert type(rule.effect) is KINDS[kind]
     assert read_rule(rule_json(rule), "other") == rule
 
