@@ -72,8 +72,8 @@ class AtSim:
         return found
 
     def objects(self) -> list[Object]:
-        """Return every object of the account that is no folder."""
-        mine = Selection("account = ? AND NOT folder", (self.account.id,), "seq")
+        """Return every object of the account that is no folder and not in the bin."""
+        mine = Selection("account = ? AND NOT folder AND NOT trashed", (self.account.id,), "seq")
         return list(self.sim.simulator.services.objects.select(mine, 1000))
 
     def remove(self, object_id: str) -> None:
