@@ -94,6 +94,17 @@ class AccessTokens(Protocol):
         ...
 
 
+# What Authlib's reading raises where a token answer is not one, "expires_in" of 1e400 included.
+_NOT_A_TOKEN = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+)
+
+
 class Grants:
     """Begins, finishes, renews and ends the grants of one provider."""
 
@@ -188,7 +199,7 @@ class Grants:
         except AuthlibBaseError as error:
             # Only a number is taken from a description: it may quote what was sent.
             raise _meaning(str(error.error), _number_of(error.description)) from None
-        except (ValueError, TypeError, RecursionError, requests.RequestException):
+        except (*_NOT_A_TOKEN, requests.RequestException):
             raise BadReply from None
         return cast("Mapping[str, object]", answer)
 

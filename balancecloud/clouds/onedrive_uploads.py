@@ -13,7 +13,7 @@ from balancecloud.clouds.onedrive_answers import codes_of, good
 from balancecloud.clouds.provider import ShardName
 from balancecloud.clouds.replies import Reply
 from balancecloud.clouds.upload_sessions import PART_BYTES, SLOW_SECONDS
-from balancecloud.errors import AccountFull, BadReply, ProviderError, Unreachable
+from balancecloud.errors import AccountFull, BadReply, ProviderError, Throttled, Unreachable
 
 GRANULE_BYTES = 327_680  # every fragment but the last is a multiple of it
 STALLS = 8  # how often one put may be told to send something again
@@ -109,12 +109,12 @@ def is_name_taken(answer: Answer) -> bool:
 
 
 def _is_gone(answer: Answer) -> bool:
-    """Say whether the address is of no more use; a 403 may be an expired one, or a full drive."""
+    """Say whether the address is of no more use; a 403 may be an expired one, or say why."""
     if answer.status != 403:
         return answer.status in _GONE
     try:
         good(answer)
-    except AccountFull:
+    except (AccountFull, Throttled, Unreachable):
         return False
     except ProviderError:
         return True
