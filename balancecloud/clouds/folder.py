@@ -32,6 +32,7 @@ from balancecloud.errors import (
     LinkRefused,
     ObjectDiffers,
     ObjectMissing,
+    Permanent,
     ProviderError,
     Unreachable,
 )
@@ -129,6 +130,8 @@ class Folder:
         object_id: ObjectId | None,  # noqa: ARG002 - ids are not made ahead here
     ) -> StoredObject:
         """Write beside, sync, compare, then give it its name."""
+        if shard.length > _TRAITS.largest_object_bytes:
+            raise Permanent("A folder takes no object this large.")
         path = self._path(name)
         self._demand_marker()
         try:

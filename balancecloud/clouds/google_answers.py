@@ -21,6 +21,7 @@ from balancecloud.errors import (
 )
 
 DAY_SECONDS = 86_400.0
+FIELDS = "id,name,size,md5Checksum,sha256Checksum,parents,trashed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,9 @@ def kept_of(answer: Answer) -> int:
 
 # The one text that is looked at: nothing else tells the wall of 750 GB a day from the rate limit.
 DAILY_UPLOAD_WALL = "User rate limit exceeded."
+NOT_ENABLED = (
+    "The Drive API is not enabled for this server's own client. Its administrator has to mend that."
+)
 
 
 def good(answer: Answer) -> Answer:
@@ -107,48 +111,53 @@ def _by_status(status: int, retry_after: float | None) -> ProviderError | None:
     return None
 
 
+def is_id_in_use(answer: Answer) -> bool:
+    """Say whether a create was refused because its id is taken."""
+    return answer.status == 409 and "fileidinuse" in _reasons(Reply.of_error(answer).child("error"))
+
+
 def _reasons(error: Reply) -> list[str]:
-    """Return the reasons of an error, however much of it has the documented shape."""
+    """Return the reasons of an error in one spelling, however much of it is as documented."""
     found: list[str] = []
     for name in ("errors", "details"):
         try:
-            found += [
-                text for item in error.children(name) if (text := item.text_or_none("reason"))
-            ]
+            for item in error.children(name):
+                found.append(item.text_or_none("reason") or "")  # noqa: PERF401 - until nonsense
         except BadReply:
             continue
-    return found
+    return [reason.lower().replace("_", "") for reason in found if reason]
 
 
+_RATE = frozenset({"userratelimitexceeded", "ratelimitexceeded"})
 _FULL = frozenset(
     {
-        "storageQuotaExceeded",
-        "activeItemCreationLimitExceeded",
-        "numChildrenInNonRootLimitExceeded",
-        "teamDriveFileLimitExceeded",
+        "storagequotaexceeded",
+        "activeitemcreationlimitexceeded",
+        "numchildreninnonrootlimitexceeded",
+        "teamdrivefilelimitexceeded",
     }
 )
 _REFUSED = frozenset(
     {
-        "insufficientPermissions",
-        "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
-        "insufficientFilePermissions",
-        "domainPolicy",
-        "accessNotConfigured",
+        "insufficientpermissions",
+        "accesstokenscopeinsufficient",
+        "insufficientfilepermissions",
+        "domainpolicy",
     }
 )
-_MISSING = frozenset({"notFound", "appNotAuthorizedToFile", "cannotDownloadAbusiveFile"})
-_WAIT_A_DAY = frozenset({"dailyLimitExceeded", "quotaExceeded", "downloadQuotaExceeded"})
+_NOT_ENABLED = frozenset({"accessnotconfigured", "servicedisabled"})
+_MISSING = frozenset({"notfound", "appnotauthorizedtofile", "cannotdownloadabusivefile"})
+_WAIT_A_DAY = frozenset({"dailylimitexceeded", "quotaexceeded", "downloadquotaexceeded"})
 
 
 def _by_reason(reason: str, message: str | None, retry_after: float | None) -> ProviderError | None:
-    if reason == "userRateLimitExceeded" and message == DAILY_UPLOAD_WALL:
+    if reason == "userratelimitexceeded" and message == DAILY_UPLOAD_WALL:
         return Throttled(retry_after=DAY_SECONDS)
-    if reason in {"userRateLimitExceeded", "rateLimitExceeded"}:
-        return Throttled(retry_after=retry_after)
     meanings: tuple[tuple[frozenset[str], ProviderError], ...] = (
+        (_RATE, Throttled(retry_after=retry_after)),
         (_FULL, AccountFull()),
         (_REFUSED, AccessRefused()),
+        (_NOT_ENABLED, AccessRefused(NOT_ENABLED)),
         (_MISSING, ObjectMissing()),
         (_WAIT_A_DAY, Throttled(retry_after=DAY_SECONDS)),
     )

@@ -4,16 +4,14 @@ Names are not unique there, so every object gets an id made ahead; "id in use" m
 success. All shards lie in one visible folder.
 """
 
-import json
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from balancecloud.clock import SYSTEM_CLOCK, Clock
 from balancecloud.clouds.endpoints import GoogleEndpoints
-from balancecloud.clouds.google_answers import DriveFile, good, kept_of, read_file
-from balancecloud.clouds.http import Answer, Bytes, HttpClient, Request
+from balancecloud.clouds.google_answers import FIELDS, DriveFile, good, is_id_in_use, read_file
+from balancecloud.clouds.google_uploads import DriveLimits, DriveUploads, NewFile
+from balancecloud.clouds.http import Answer, HttpClient, Request, json_request
 from balancecloud.clouds.oauth import AccessTokens, send_with_token
 from balancecloud.clouds.provider import (
     ChecksumKind,
@@ -26,6 +24,7 @@ from balancecloud.clouds.provider import (
     Traits,
 )
 from balancecloud.clouds.replies import Reply, exact_range, range_header
+from balancecloud.clouds.upload_sessions import HeldUploadSessions, Unfinished, UploadSessions
 from balancecloud.errors import (
     AccessRefused,
     BadRange,
@@ -33,6 +32,7 @@ from balancecloud.errors import (
     DamagedInTransit,
     ObjectDiffers,
     ObjectMissing,
+    Permanent,
     ProviderError,
     Temporary,
     Unreachable,
@@ -40,10 +40,8 @@ from balancecloud.errors import (
 
 FOLDER_NAME = "BalanceCloud"
 FOLDER_TYPE = "application/vnd.google-apps.folder"
-FIELDS = "id,name,size,md5Checksum,sha256Checksum,parents,trashed"
 IDS_PER_REQUEST = 1000
 MOST_PAGES = 10_000
-RESUMED_PARTS = 8  # how often one session may keep less than was sent
 HASH_TRIES = 4
 
 _TRAITS = Traits(
@@ -55,24 +53,17 @@ _TRAITS = Traits(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DriveLimits:
-    """Sizes that are advice, not law."""
-
-    multipart_bytes: int = 8 << 20  # as rclone; the documented advice is 5 MB; above: a session
-    files_per_page: int = 1000
-
-
 class GoogleDrive:
     """One Google account."""
 
-    def __init__(  # noqa: PLR0913 - what it is made of, the last two for tests
+    def __init__(  # noqa: PLR0913 - what it is made of, the last three for tests
         self,
         endpoints: GoogleEndpoints,
         tokens: AccessTokens,
         folder_id: str | None,
         http: HttpClient,
         *,
+        sessions: UploadSessions | None = None,
         clock: Clock = SYSTEM_CLOCK,
         limits: DriveLimits | None = None,
     ) -> None:
@@ -82,6 +73,8 @@ class GoogleDrive:
         self._http = http
         self._clock = clock
         self._limits = limits or DriveLimits()
+        self._sessions = sessions or HeldUploadSessions()
+        self._uploads = DriveUploads(self._send, endpoints.upload, self._limits)
         self._is_closed = False
 
     @property
@@ -125,19 +118,21 @@ class GoogleDrive:
 
     def put(self, name: ShardName, shard: Shard, object_id: ObjectId | None) -> StoredObject:
         """Create it under its id. Without an id a repeat looks by name, which may lag."""
-        if object_id is None:
-            there = [found for found in self.find(name) if found.checksum == shard.sha256]
-            if there:
-                return there[0]
-            object_id = self.reserve(1)[0]
-        try:
-            answer = self._create(name, shard, object_id)
-            if answer.status == 409:
-                return self._adopt(object_id, shard)
-            return self._verified(read_file(Reply.of(self._good_create(answer))), shard)
-        except (Unreachable, BadReply) as error:
-            # The answer is lost, perhaps not the object: ask before anything is sent again.
-            return self._after_lost_answer(object_id, shard, error)
+        if shard.length > _TRAITS.largest_object_bytes:
+            raise Permanent("Google Drive takes no object this large.")
+        unfinished = Unfinished(self._sessions, name)
+        with unfinished.ended_by(self._clock, self._limits.slow_seconds):
+            if object_id is None:
+                there = [found for found in self.find(name) if found.checksum == shard.sha256]
+                if there:
+                    return there[0]
+                before = unfinished.before
+                object_id = (before and before.object_id) or self.reserve(1)[0]
+            if unfinished.is_repeated:
+                stored = self._stored_before(object_id, shard)
+                if stored is not None:
+                    return stored
+            return self._create(self._new_file(name, shard, object_id), unfinished)
 
     def get(self, object_id: ObjectId, start: int, length: int) -> bytes:
         """Return exactly that range."""
@@ -213,65 +208,25 @@ class GoogleDrive:
 
     # --- storing ---
 
-    def _create(self, name: ShardName, shard: Shard, object_id: ObjectId) -> Answer:
+    def _create(self, file: NewFile, unfinished: Unfinished) -> StoredObject:
+        object_id, shard = file.object_id, file.shard
+        try:
+            answer = self._uploads.create(file, unfinished)
+            if answer.status == 409:
+                return self._adopt(object_id, shard, answer)
+            return self._verified(read_file(Reply.of(self._good_create(answer))), shard)
+        except (Unreachable, BadReply) as error:
+            # The answer is lost, perhaps not the object: ask before anything is sent again.
+            return self._after_lost_answer(object_id, shard, error)
+
+    def _new_file(self, name: ShardName, shard: Shard, object_id: ObjectId) -> NewFile:
         metadata = {
             "id": object_id,
             "name": name,
             "mimeType": "application/octet-stream",
             "parents": [self._folder()],
         }
-        if shard.length <= self._limits.multipart_bytes:
-            return self._create_multipart(metadata, shard)
-        return self._create_resumable(metadata, shard)
-
-    def _create_multipart(self, metadata: Mapping[str, object], shard: Shard) -> Answer:
-        boundary = secrets.token_hex(16)
-        head = (
-            f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n"
-            f"{json.dumps(metadata)}\r\n"
-            f"--{boundary}\r\nContent-Type: application/octet-stream\r\n\r\n"
-        )
-        return self._send(
-            Request(
-                "POST",
-                f"{self._endpoints.upload}/files?uploadType=multipart&fields={FIELDS}",
-                headers={"Content-Type": f"multipart/related; boundary={boundary}"},
-                parts=(head.encode(), shard.body, f"\r\n--{boundary}--\r\n".encode()),
-            )
-        )
-
-    def _create_resumable(self, metadata: Mapping[str, object], shard: Shard) -> Answer:
-        started = self._send(
-            Request(
-                "POST",
-                f"{self._endpoints.upload}/files?uploadType=resumable&fields={FIELDS}",
-                headers={
-                    "Content-Type": "application/json; charset=UTF-8",
-                    "X-Upload-Content-Type": "application/octet-stream",
-                    "X-Upload-Content-Length": str(shard.length),
-                },
-                parts=(json.dumps(metadata).encode(),),
-            )
-        )
-        if not started.is_success:
-            return started
-        return self._fill_session(started.headers.get("location", ""), memoryview(shard.body))
-
-    def _fill_session(self, session_url: str, body: memoryview) -> Answer:
-        """Send the whole body in one request; what the session did not keep is sent again."""
-        total, kept = len(body), 0
-        for _ in range(RESUMED_PARTS):
-            headers = {"Content-Type": "application/octet-stream"}
-            if kept:
-                headers["Content-Range"] = f"bytes {kept}-{total - 1}/{total}"
-            part: tuple[Bytes, ...] = (body[kept:],)
-            answer = self._send(Request("PUT", session_url, headers=headers, parts=part))
-            if answer.status != 308:
-                return answer
-            kept = kept_of(answer)
-            if kept >= total:
-                raise BadReply
-        raise Unreachable
+        return NewFile(object_id, metadata, shard)
 
     def _good_create(self, answer: Answer) -> Answer:
         try:
@@ -283,24 +238,27 @@ class GoogleDrive:
 
     def _verified(self, file: DriveFile, shard: Shard) -> StoredObject:
         """Believe the object only when its checksum is ours; remove a damaged one."""
-        object_id = file.stored.object_id
+        file = self._told(file, shard)
+        if file.holds(shard):
+            return file.stored
+        self.delete(file.stored.object_id)
+        raise DamagedInTransit
+
+    def _told(self, file: DriveFile, shard: Shard) -> DriveFile:
+        """Return the file once Drive tells a checksum, which it is asked for again."""
         for attempt in range(HASH_TRIES):
-            is_same = file.holds(shard)
-            if is_same:
-                return file.stored
-            if is_same is False:
-                self.delete(object_id)
-                raise DamagedInTransit
+            if file.holds(shard) is not None:
+                return file
             self._clock.sleep(0.2 * 2**attempt)
-            file = self._look(object_id)
+            file = self._look(file.stored.object_id)
         raise BadReply
 
-    def _adopt(self, object_id: ObjectId, shard: Shard) -> StoredObject:
+    def _adopt(self, object_id: ObjectId, shard: Shard, answer: Answer) -> StoredObject:
         """Take what has the id already; if it is other bytes, the shard needs another id."""
         try:
-            file = self._look(object_id)
+            file = self._told(self._look(object_id), shard)
         except ObjectMissing as error:
-            raise ObjectDiffers from error
+            raise (ObjectDiffers if is_id_in_use(answer) else BadReply) from error
         if file.holds(shard):
             return file.stored
         raise ObjectDiffers
@@ -309,12 +267,20 @@ class GoogleDrive:
         self, object_id: ObjectId, shard: Shard, lost: Temporary
     ) -> StoredObject:
         try:
-            file = self._look(object_id)
+            stored = self._stored_before(object_id, shard)
         except ProviderError:
             raise lost from None
-        if file.holds(shard):
-            return file.stored
-        raise lost
+        if stored is None:
+            raise lost
+        return stored
+
+    def _stored_before(self, object_id: ObjectId, shard: Shard) -> StoredObject | None:
+        """Return the object if an earlier try stored it after all."""
+        try:
+            file = self._look(object_id)
+        except ObjectMissing:
+            return None
+        return file.stored if file.holds(shard) else None
 
     # --- asking ---
 
@@ -334,7 +300,7 @@ class GoogleDrive:
             "fields": f"nextPageToken,files({fields})",
         }
         for _ in range(MOST_PAGES):
-            page = self._ask("GET", f"{self._endpoints.api}/files?{urlencode(parameters)}")
+            page = self._page(parameters)
             yield from page.children("files")
             token = page.text_or_none("nextPageToken")
             if token is None:
@@ -344,10 +310,19 @@ class GoogleDrive:
             parameters["pageToken"] = token
         raise BadReply
 
+    def _page(self, parameters: Mapping[str, str]) -> Reply:
+        """Return one page; a token that is refused has run out, and the listing is begun anew."""
+        try:
+            return self._ask("GET", f"{self._endpoints.api}/files?{urlencode(parameters)}")
+        except Permanent as error:
+            if "pageToken" in parameters:
+                raise BadReply from error
+            raise
+
     def _ask(self, method: str, url: str, document: Mapping[str, object] | None = None) -> Reply:
-        parts = (json.dumps(document).encode(),) if document is not None else ()
-        headers = {"Content-Type": "application/json; charset=UTF-8"} if parts else {}
-        return Reply.of(good(self._send(Request(method, url, headers=headers, parts=parts))))
+        bare = Request(method, url)
+        request = bare if document is None else json_request(method, url, document)
+        return Reply.of(good(self._send(request)))
 
     def _send(self, request: Request) -> Answer:
         if self._is_closed:

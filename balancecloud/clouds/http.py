@@ -7,6 +7,7 @@ are secrets.
 """
 
 import http.client
+import json
 import os
 import ssl
 import threading
@@ -117,6 +118,12 @@ class Request:
     def length(self) -> int:
         """Bytes of the body."""
         return sum(len(part) for part in self.parts)
+
+
+def json_request(method: str, url: str, document: Mapping[str, object]) -> Request:
+    """Return a request that carries JSON."""
+    headers = {"Content-Type": "application/json; charset=UTF-8"}
+    return Request(method, url, headers=headers, parts=(json.dumps(document).encode(),))
 
 
 @dataclass(frozen=True, slots=True)

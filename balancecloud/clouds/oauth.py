@@ -94,6 +94,17 @@ class AccessTokens(Protocol):
         ...
 
 
+# What Authlib's reading raises where a token answer is not one, "expires_in" of 1e400 included.
+_NOT_A_TOKEN = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+)
+
+
 class Grants:
     """Begins, finishes, renews and ends the grants of one provider."""
 
@@ -186,8 +197,9 @@ class Grants:
             with self._session() as session:
                 answer = session.fetch_token(self._site.token, allow_redirects=False, **parameters)
         except AuthlibBaseError as error:
-            raise _meaning(str(error.error)) from None  # descriptions may quote what was sent
-        except (ValueError, TypeError, RecursionError, requests.RequestException):
+            # Only a number is taken from a description: it may quote what was sent.
+            raise _meaning(str(error.error), _number_of(error.description)) from None
+        except (*_NOT_A_TOKEN, requests.RequestException):
             raise BadReply from None
         return cast("Mapping[str, object]", answer)
 
@@ -226,11 +238,29 @@ _GRANT_IS_DEAD = frozenset(
 _ASK_AGAIN = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 
 
-def _meaning(code: str) -> Exception:
+# Microsoft says more by number than by word: some numbers under a word for a dead grant pass by
+# themselves, and some tell what the operator has to mend.
+_NUMBERS_TO_ASK_AGAIN = frozenset({50196, 90033})  # too many alike in a short time; a passing fault
+_NUMBERS_OF_A_SECRET = {7000215: "is wrong", 7000222: "has expired"}
+
+
+def _number_of(description: object) -> int | None:
+    """Return the number that Microsoft's descriptions begin with."""
+    text = description if isinstance(description, str) else ""
+    match = re.match(r"AADSTS([0-9]{1,9})(?![0-9])", text)
+    return int(match[1]) if match else None
+
+
+def _meaning(code: str, number: int | None) -> Exception:
+    if number in _NUMBERS_TO_ASK_AGAIN or code in _ASK_AGAIN:
+        return Temporary()
+    if number in _NUMBERS_OF_A_SECRET:
+        return AccessRefused(
+            f"This server's client secret at Microsoft {_NUMBERS_OF_A_SECRET[number]}. "
+            "Its administrator has to set another one."
+        )
     if code in _GRANT_IS_DEAD:
         return SignInAgain()
-    if code in _ASK_AGAIN:
-        return Temporary()
     return AccessRefused(
         "The provider refuses this server's own client. Its administrator has to mend that."
     )
@@ -271,7 +301,7 @@ class _Wire(BaseAdapter):
                 largest_answer=TOKEN_ANSWER_BYTES,
             )
         )
-        if answer.status == 429 or answer.status >= 500:
+        if answer.status in {408, 429} or answer.status >= 500:
             raise Temporary(retry_after=answer.retry_after_seconds)
         response = requests.Response()
         response.status_code = answer.status

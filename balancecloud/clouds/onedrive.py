@@ -5,16 +5,21 @@ since listings of many children degrade. Every put says "fail if it exists"; "ex
 compare, success. Content comes from a pre-authenticated address, which gets no token.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
 from balancecloud.clock import SYSTEM_CLOCK, Clock
 from balancecloud.clouds.endpoints import MicrosoftEndpoints
-from balancecloud.clouds.http import Answer, HttpClient, Request
+from balancecloud.clouds.http import Answer, HttpClient, Request, json_request
 from balancecloud.clouds.oauth import AccessTokens, send_with_token
-from balancecloud.clouds.onedrive_answers import codes_of, good, holds, read_item
+from balancecloud.clouds.onedrive_answers import good, holds, read_item
+from balancecloud.clouds.onedrive_uploads import (
+    ItemUploads,
+    OneDriveLimits,
+    SessionGone,
+    is_name_taken,
+)
 from balancecloud.clouds.provider import (
     ChecksumKind,
     Identity,
@@ -26,6 +31,7 @@ from balancecloud.clouds.provider import (
     Traits,
 )
 from balancecloud.clouds.replies import Reply, exact_range, range_header
+from balancecloud.clouds.upload_sessions import HeldUploadSessions, Unfinished, UploadSessions
 from balancecloud.errors import (
     AccessRefused,
     BadRange,
@@ -41,9 +47,8 @@ from balancecloud.errors import (
 
 FOLDER_NAME = "BalanceCloud"
 SELECT = "$select=id,name,size,file,folder,deleted"
-ITEMS_PER_PAGE = 200
 MOST_PAGES = 10_000
-SIMPLE_PUT_BYTES = 250_000_000  # documented; larger objects would need a session
+SIMPLE_PUT_BYTES = 250_000_000  # documented
 HASH_TRIES = 4
 
 _TRAITS = Traits(
@@ -58,15 +63,16 @@ _TRAITS = Traits(
 class OneDrive:
     """One Microsoft account."""
 
-    def __init__(  # noqa: PLR0913 - what it is made of, the last two for tests
+    def __init__(  # noqa: PLR0913 - what it is made of, the last three for tests
         self,
         endpoints: MicrosoftEndpoints,
         tokens: AccessTokens,
         folder_id: str | None,
         http: HttpClient,
         *,
+        sessions: UploadSessions | None = None,
         clock: Clock = SYSTEM_CLOCK,
-        items_per_page: int = ITEMS_PER_PAGE,
+        limits: OneDriveLimits | None = None,
     ) -> None:
         self._drive = f"{endpoints.graph}/me/drive"
         self._me = f"{endpoints.graph}/me"
@@ -74,7 +80,9 @@ class OneDrive:
         self._folder_id = folder_id
         self._http = http
         self._clock = clock
-        self._items_per_page = items_per_page
+        self._limits = limits or OneDriveLimits()
+        self._sessions = sessions or HeldUploadSessions()
+        self._uploads = ItemUploads(self._send, http, self._limits)
         self._drive_type: str | None = None
         self._is_closed = False
 
@@ -112,23 +120,18 @@ class OneDrive:
         shard: Shard,
         object_id: ObjectId | None,  # noqa: ARG002 - ids are not made ahead here
     ) -> StoredObject:
-        """Put it in one request; what is there already is compared."""
+        """Put it in one request, or on a slow link in parts; what is there already is compared."""
         if shard.length > SIMPLE_PUT_BYTES:
             raise Permanent("OneDrive takes no object this large in one request.")
-        request = Request(
-            "PUT",
-            f"{self._path_url(name)}:/content?@microsoft.graph.conflictBehavior=fail",
-            headers={"Content-Type": "application/octet-stream"},
-            parts=(shard.body,),
-        )
-        try:
-            answer = self._send(request)
-            if answer.status == 409 and "namealreadyexists" in codes_of(answer):
-                return self._adopt(name, shard)
-            return self._verified(read_item(Reply.of(self._good_put(answer))), shard)
-        except (Unreachable, BadReply) as error:
-            # The answer is lost, perhaps not the object: ask before anything is sent again.
-            return self._after_lost_answer(name, shard, error)
+        unfinished = Unfinished(self._sessions, name)
+        with unfinished.ended_by(self._clock, self._limits.slow_seconds):
+            try:
+                if unfinished.is_repeated and shard.length:
+                    return self._put_on(name, shard, unfinished)
+                return self._settled(name, shard, self._put_at_once(name, shard))
+            except (Unreachable, BadReply) as error:
+                # The answer is lost, perhaps not the object: ask before anything is sent again.
+                return self._after_lost_answer(name, shard, error)
 
     def get(self, object_id: ObjectId, start: int, length: int) -> bytes:
         """Return exactly that range, from an address that is asked for anew when it is refused."""
@@ -210,7 +213,7 @@ class OneDrive:
             "folder": {},
             "@microsoft.graph.conflictBehavior": "fail",
         }
-        answer = self._send(_json_request("POST", f"{self._drive}/root/children", document))
+        answer = self._send(json_request("POST", f"{self._drive}/root/children", document))
         if answer.status == 409:
             return self._find_folder()
         return Reply.of(good(answer)).text("id")
@@ -220,24 +223,69 @@ class OneDrive:
 
     # --- storing ---
 
-    def _good_put(self, answer: Answer) -> Answer:
+    def _put_at_once(self, name: ShardName, shard: Shard) -> Answer:
+        return self._send(
+            Request(
+                "PUT",
+                f"{self._path_url(name)}:/content?@microsoft.graph.conflictBehavior=fail",
+                headers={"Content-Type": "application/octet-stream"},
+                parts=(shard.body,),
+            )
+        )
+
+    def _put_on(self, name: ShardName, shard: Shard, unfinished: Unfinished) -> StoredObject:
+        """Go on with a session, or begin one; one that is gone may have stored everything."""
+        body = memoryview(shard.body)
+        before = unfinished.before
+        if before is not None and before.address is not None:
+            try:
+                return self._settled(name, shard, self._uploads.resume(before.address, body))
+            except SessionGone:
+                stored = self._stored_before(name, shard)
+                if stored is not None:
+                    return stored
+                self._uploads.cancel(before.address)  # a pending one would block the name
+                unfinished.start_anew()
+        address = self._uploads.begin(self._path_url(name), name, shard.length)
+        if address is None:
+            return self._behind_taken_name(name, shard, unfinished)
+        unfinished.keep(address)
         try:
-            return good(answer)
+            return self._settled(name, shard, self._uploads.fill(address, body))
+        except SessionGone:
+            raise Unreachable from None
+
+    def _behind_taken_name(
+        self, name: ShardName, shard: Shard, unfinished: Unfinished
+    ) -> StoredObject:
+        """Take what has the name; a session whose address was lost blocks no simple put."""
+        if self.find(name):
+            return self._adopt(name, shard)
+        unfinished.forget()
+        return self._settled(name, shard, self._put_at_once(name, shard))
+
+    def _settled(self, name: ShardName, shard: Shard, answer: Answer) -> StoredObject:
+        """Return what the last answer to a put has made."""
+        if is_name_taken(answer):
+            return self._adopt(name, shard)
+        try:
+            item = read_item(Reply.of(good(answer)))
         except ObjectMissing as error:
             raise AccessRefused(
                 "The folder BalanceCloud is gone from this OneDrive. Link the account again."
             ) from error
+        item = self._told(item, shard)
+        if holds(item, shard):
+            return item
+        self.delete(item.object_id)
+        raise DamagedInTransit
 
-    def _verified(self, stored: StoredObject, shard: Shard) -> StoredObject:
-        """Believe the object only when its checksum is ours; remove a damaged one."""
+    def _told(self, stored: StoredObject, shard: Shard) -> StoredObject:
+        """Return the object once its hash is told; it may come a moment after the upload."""
         for attempt in range(HASH_TRIES):
-            is_same = holds(stored, shard)
-            if is_same:
+            if holds(stored, shard) is not None:
                 return stored
-            if is_same is False:
-                self.delete(stored.object_id)
-                raise DamagedInTransit
-            self._clock.sleep(0.2 * 2**attempt)  # hashes may come a moment after the upload
+            self._clock.sleep(0.2 * 2**attempt)
             stored = self.stat(stored.object_id)
         raise BadReply
 
@@ -246,18 +294,24 @@ class OneDrive:
         there = self.find(name)
         if not there:
             raise BadReply  # taken, yet not there: it lags behind, or a session holds the name
-        if holds(there[0], shard):
-            return there[0]
+        stored = self._told(there[0], shard)
+        if holds(stored, shard):
+            return stored
         raise ObjectDiffers
 
     def _after_lost_answer(self, name: ShardName, shard: Shard, lost: Temporary) -> StoredObject:
         try:
-            there = self.find(name)
+            stored = self._stored_before(name, shard)
         except ProviderError:
             raise lost from None
-        if there and holds(there[0], shard):
-            return there[0]
-        raise lost
+        if stored is None:
+            raise lost
+        return stored
+
+    def _stored_before(self, name: ShardName, shard: Shard) -> StoredObject | None:
+        """Return the object if an earlier try stored it after all."""
+        there = self.find(name)
+        return there[0] if there and holds(there[0], shard) else None
 
     # --- asking ---
 
@@ -277,9 +331,10 @@ class OneDrive:
         return self._http.send(replace(request, url=answer.headers.get("location", "")))
 
     def _children(self, item_id: str) -> Iterator[Reply]:
-        url = f"{self._item_url(item_id)}/children?$top={self._items_per_page}&{SELECT}"
+        first = f"{self._item_url(item_id)}/children?$top={self._limits.items_per_page}&{SELECT}"
+        url = first
         for _ in range(MOST_PAGES):
-            page = self._ask("GET", url)
+            page = self._ask("GET", url) if url is first else self._following_page(url)
             yield from page.children("value")
             following = page.text_or_none("@odata.nextLink")
             if following is None:
@@ -288,6 +343,13 @@ class OneDrive:
                 raise BadReply
             url = following  # verbatim: it is signed
         raise BadReply
+
+    def _following_page(self, url: str) -> Reply:
+        """Return one page; a link that is refused has run out, and the listing is begun anew."""
+        try:
+            return self._ask("GET", url)
+        except Permanent as error:
+            raise BadReply from error
 
     def _address(self) -> str | None:
         """Return the person's address where the drive's owner has none."""
@@ -324,12 +386,3 @@ class OneDrive:
         return (
             f"{self._item_url(self._folder())}:/{quote(name[:2], safe='')}/{quote(name, safe='')}"
         )
-
-
-def _json_request(method: str, url: str, document: Mapping[str, object]) -> Request:
-    return Request(
-        method,
-        url,
-        headers={"Content-Type": "application/json"},
-        parts=(json.dumps(document).encode(),),
-    )

@@ -20,8 +20,10 @@ from balancecloud.errors import (
 
 def read_item(item: Reply) -> StoredObject:
     """Read a driveItem; a folder, or one that is gone, is `ObjectMissing`."""
-    if item.has("deleted") or not item.has("file"):
+    if item.has("deleted") or item.has("folder"):
         raise ObjectMissing
+    if not item.has("file"):
+        raise BadReply  # nonsense loses no shard
     return StoredObject(
         object_id=ObjectId(item.text("id")),
         name=ShardName(item.text("name")),
@@ -54,7 +56,7 @@ def codes_of(answer: Answer) -> list[str]:
     found: list[str] = []
     error = Reply.of_error(answer).child_without_case("error")
     for _ in range(8):
-        code = error.text_or_none("code")
+        code = error.text_without_case("code")
         if code is None and not error.has_fields:
             break
         if code is not None:
@@ -95,7 +97,9 @@ def _by_status(status: int, wait: float | None) -> ProviderError | None:
 _FULL = frozenset({"quotalimitreached", "insufficientstorage"})
 _REFUSED = frozenset({"accessdenied", "accessrestricted", "servicereadonly"})
 _SLOW = frozenset({"activitylimitreached", "toomanyrequests", "throttledrequest", "resourcelocked"})
-_AGAIN = frozenset({"servicenotavailable", "generalexception", "resourcemodified"})
+_AGAIN = frozenset(
+    {"servicenotavailable", "generalexception", "resourcemodified", "resyncrequired"}
+)
 _MISSING = frozenset({"itemnotfound", "malwaredetected", "virussuspicious"})
 
 

@@ -14,6 +14,7 @@ from balancecloud.clouds.http import HostRules, HttpClient
 from balancecloud.clouds.oauth import AccessTokens, Grants, OAuthClient
 from balancecloud.clouds.onedrive import OneDrive
 from balancecloud.clouds.provider import Identity, Provider
+from balancecloud.clouds.upload_sessions import UploadSessions
 from balancecloud.errors import ConfigError
 
 GOOGLE_SUFFIXES = ("googleapis.com", "googleusercontent.com", "google.com")
@@ -83,10 +84,11 @@ def installation(
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is particular to one account: its tokens (None for folders) and its place."""
+    """What is particular to one account: tokens (None for folders), place, unfinished uploads."""
 
     tokens: AccessTokens | None
     place: str | None  # Google's folder id, OneDrive's item id, a folder's path
+    sessions: UploadSessions | None = None  # None: this process alone remembers them
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +123,26 @@ def _microsoft_grants(shared: Installation) -> Grants | None:
 
 def _open_google(shared: Installation, account: Account) -> PlacedProvider:
     tokens = _tokens_of(account)
-    return GoogleDrive(shared.google, tokens, account.place, shared.google_http)
+    return GoogleDrive(
+        shared.google,
+        tokens,
+        account.place,
+        shared.google_http,
+        sessions=account.sessions,
+        clock=shared.clock,
+    )
 
 
 def _open_onedrive(shared: Installation, account: Account) -> PlacedProvider:
     tokens = _tokens_of(account)
-    return OneDrive(shared.microsoft, tokens, account.place, shared.microsoft_http)
+    return OneDrive(
+        shared.microsoft,
+        tokens,
+        account.place,
+        shared.microsoft_http,
+        sessions=account.sessions,
+        clock=shared.clock,
+    )
 
 
 def _open_folder(shared: Installation, account: Account) -> PlacedProvider:

@@ -58,6 +58,13 @@ class Reply:
         value = self._fields.get(name)
         return value[:LONGEST_TEXT] if isinstance(value, str) and value else None
 
+    def text_without_case(self, name: str) -> str | None:
+        """Return a text, whatever the case of its name; None where there is none of use."""
+        for key in self._fields:
+            if key.lower() == name.lower() and (text := self.text_or_none(key)):
+                return text
+        return None
+
     def whole(self, name: str) -> int:
         """Return a number of at least 0, be it written as a number or as a text."""
         value = self._fields.get(name)

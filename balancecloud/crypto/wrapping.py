@@ -27,6 +27,7 @@ SALT = slice(6, 38)
 COMMITMENT = slice(38, 70)
 HEADER_LENGTH = 70
 LARGEST_SECRET = 65_536
+HASH_LENGTH = 32
 
 
 class ProviderCode(IntEnum):
@@ -71,6 +72,13 @@ def totp_seed_row(user: bytes, seed_id: bytes) -> Row:
 def upload_key_row(user: bytes, upload: bytes) -> Row:
     """Place of the key that seals an upload's spool parts."""
     return Row(b"upload-key", _id(user) + _id(upload))
+
+
+def upload_session_row(user: bytes, account: bytes, name_sha256: bytes) -> Row:
+    """Place of the address of a shard's unfinished upload at its provider."""
+    if len(name_sha256) != HASH_LENGTH:
+        raise ValueError("A hash has 32 bytes.")
+    return Row(b"upload-session", _id(user) + _id(account) + name_sha256)
 
 
 def recovery_sealing_row(user: bytes, number: int) -> Row:

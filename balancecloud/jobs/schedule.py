@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from balancecloud.clock import Clock
 from balancecloud.identity import sessions, tokens
-from balancecloud.library import abandoned, linking
+from balancecloud.library import abandoned, linking, upload_sessions
 from balancecloud.library.account_care import RoomReading
 from balancecloud.storage.tools import Tools
 
@@ -41,10 +41,16 @@ def end_uploads(tools: Tools) -> None:
     abandoned.sweep(tools)
 
 
+def end_upload_sessions(tools: Tools) -> None:
+    with tools.sessions.begin() as session:
+        upload_sessions.sweep(session)
+
+
 CHORES = (
     Chore("uploads that were abandoned", MINUTE, end_uploads),
     Chore("link attempts that are over", MINUTE, end_link_attempts),
     Chore("what was read of accounts' rooms long ago", MINUTE, RoomReading().start),
+    Chore("uploads at the clouds that nobody goes on with", 10 * MINUTE, end_upload_sessions),
     Chore("sign-ins that are over", 10 * MINUTE, end_sessions),
 )
 

@@ -17,6 +17,7 @@ from balancecloud.clouds.registry import Account, Installation, grants_of
 from balancecloud.clouds.stack import Known, Stacked, open_stacked
 from balancecloud.errors import AccessRefused, SignInAgain, Temporary
 from balancecloud.library.account_tokens import AccountTokens, TokenVault
+from balancecloud.library.upload_sessions import KeptUploadSessions
 from balancecloud.models.clouds import CloudAccount
 from balancecloud.models.states import AccountState
 from balancecloud.storage import health
@@ -104,7 +105,8 @@ class OpenAccounts:
         return _Row(found[0], max(0.0, float(found[1] or 0)))
 
     def _open(self, row: CloudAccount) -> Stacked:
-        account = Account(self._tokens(row), row.folder)
+        uploads = KeptUploadSessions(self._vault, row.user_id, row.id)
+        account = Account(self._tokens(row), row.folder, uploads)
         known = Known(row.learned_in_flight, row.learned_creations_per_second)
         return open_stacked(row.provider, self._installation, account, known)
 

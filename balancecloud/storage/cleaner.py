@@ -17,7 +17,7 @@ from balancecloud.errors import (
     Throttled,
     Unreachable,
 )
-from balancecloud.models.clouds import CloudAccount, Pack, ShardRow
+from balancecloud.models.clouds import CloudAccount, Pack, ShardRow, UploadSession
 from balancecloud.models.jobs import Job, JobEvent
 from balancecloud.models.states import JobState
 from balancecloud.storage import cleanup, health
@@ -167,6 +167,11 @@ def _remove(tools: Tools, doomed: Doomed) -> ProviderError | None:
 
 
 def _forget(session: Session, claim: Claim, doomed: Doomed) -> None:
+    session.execute(
+        delete(UploadSession).where(
+            UploadSession.account_id == doomed.account_id, UploadSession.name == doomed.name
+        )
+    )
     was = session.execute(
         delete(ShardRow)
         .where(ShardRow.pack_id == doomed.pack_id, ShardRow.index == doomed.index)

@@ -1,14 +1,18 @@
 """What every provider promises. A subclass with a `provider` fixture is the whole test of one.
 
-Providers that can be made to fail on the way also subclass `FaultSuite` and fill in its hooks.
+The promises are numbered as in the comments below. Those that need something to go wrong are in
+`FaultSuite` (the way there: 4, 8 and room), `TroubleSuite` of trouble_suite.py (what an account
+may answer, and when: 7, 9, 10) and `WireSuite` of wire_suite.py (what comes over HTTP: 7 to 13).
+Every provider of the registry is held to all that can happen to it; see test_every_provider.py.
 """
 
 import os
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import pytest
 
@@ -20,6 +24,8 @@ from balancecloud.errors import (
     DamagedInTransit,
     ObjectDiffers,
     ObjectMissing,
+    Permanent,
+    ProviderError,
     Throttled,
     Unreachable,
 )
@@ -223,7 +229,7 @@ class ProviderSuite:
         assert told.checksum in {checksum(provider.traits.checksum, shard.body), None}
         assert told.checksum is not None or length == 0
 
-    # 12, 13: people, room, threads, the end
+    # 13: people, room, threads, traits, the end
 
     def test_the_identity_is_stable(self, provider: Provider) -> None:
         first = provider.identity()
@@ -250,15 +256,28 @@ class ProviderSuite:
         with pytest.raises(ValueError, match="closed"):
             provider.put(new_name(), new_shard(1), None)
 
-    def test_traits_are_of_use(self, provider: Provider) -> None:
-        traits = provider.traits
-        assert traits.largest_object_bytes >= FULL_SHARD
-        assert traits.requests_in_flight >= 1
-        assert traits.listing_lag_seconds >= 0
+    def test_as_many_requests_as_the_trait_says_may_be_in_flight(self, provider: Provider) -> None:
+        assert provider.traits.requests_in_flight >= 1
+        _, stored = store(provider, new_shard(100))
+        read = at_once(
+            provider.traits.requests_in_flight, lambda: provider.get(stored.object_id, 10, 50)
+        )
+        assert len(set(read)) == 1
+
+    def test_an_object_larger_than_the_trait_says_is_refused(self, provider: Provider) -> None:
+        largest = provider.traits.largest_object_bytes
+        assert largest >= FULL_SHARD + 1
+        too_large = cast("bytes", range(largest + 1))  # as long as that, without its bytes
+        with pytest.raises(Permanent):
+            provider.put(new_name(), Shard(too_large, bytes(32)), new_id(provider))
+        assert stored_ids(provider) == []
 
 
 class FaultSuite(ProviderSuite):
     """For providers whose way there can be made to fail."""
+
+    # Errors that this provider never has occasion to raise; its module does not know them either.
+    never: frozenset[type[ProviderError]] = frozenset()
 
     def lose_next_answer(self, provider: Provider) -> None:
         """Let the next put be stored and its answer be lost."""
@@ -316,10 +335,17 @@ class FaultSuite(ProviderSuite):
             provider.put(new_name(), new_shard(1000), object_id)
 
     def test_f20_throttling_says_how_long_to_wait(self, provider: Provider) -> None:
+        if Throttled in self.never:
+            return self.knows_nothing_of(provider, Throttled)
         self.throttle_next(provider, 17)
         with pytest.raises(Throttled) as caught:
             provider.room()
         assert caught.value.retry_after == 17
+        return None
+
+    def knows_nothing_of(self, provider: Provider, error: type[ProviderError]) -> None:
+        """Check that the provider's own module cannot raise the error."""
+        assert not hasattr(sys.modules[type(provider).__module__], error.__name__)
 
 
 def _put_until_it_works(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from balancecloud.clouds.folder import INCOMING, MARKER, Folder, failure_domain
-from balancecloud.clouds.provider import ObjectId, Provider, Shard
+from balancecloud.clouds.provider import ObjectId, Shard
 from balancecloud.errors import (
     AccessRefused,
     AccountFull,
@@ -18,21 +18,13 @@ from balancecloud.errors import (
     ProviderError,
     Unreachable,
 )
-from tests.clouds.provider_suite import ProviderSuite, new_name, new_shard, store
+from tests.clouds.provider_suite import new_name, new_shard, store
 
 
 def linked_folder(path: Path, *roots: Path) -> Folder:
     folder = Folder(path, roots or (path.parent,))
     folder.ensure_place()
     return folder
-
-
-class TestFolder(ProviderSuite):
-    registered_as = "folder"
-
-    @pytest.fixture
-    def provider(self, tmp_path: Path) -> Provider:
-        return linked_folder(tmp_path / "account")
 
 
 def test_the_place_is_made_once(tmp_path: Path) -> None:

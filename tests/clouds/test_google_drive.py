@@ -6,69 +6,33 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from balancecloud.clouds.endpoints import GoogleEndpoints
-from balancecloud.clouds.google_drive import DriveLimits, GoogleDrive
-from balancecloud.clouds.http import Answer, HostRules
+from balancecloud.clouds.google_drive import GoogleDrive
+from balancecloud.clouds.google_uploads import DriveLimits
+from balancecloud.clouds.http import Answer
 from balancecloud.clouds.oauth import HeldTokens
-from balancecloud.clouds.provider import ObjectId, Provider, Room, Shard, ShardName
+from balancecloud.clouds.provider import ObjectId, Room, Shard, ShardName
 from balancecloud.clouds.registry import Installation
 from balancecloud.errors import (
     AccessRefused,
-    AccountFull,
-    BadRange,
     BadReply,
     DamagedInTransit,
     ObjectDiffers,
     ObjectMissing,
-    Permanent,
-    ProviderError,
     SignInAgain,
-    Throttled,
     Unreachable,
 )
-from cloudsim.app import Running
-from tests.clouds.provider_suite import FaultSuite, new_name, new_shard, store
+from tests.clouds.canned_google import ID, NAME, SESSION, drive_with, file_json, refusal
+from tests.clouds.provider_suite import new_name, new_shard, store
 from tests.clouds.simulated import (
     FaultyWay,
-    fill_up,
     grant,
     grants_at,
     linked,
     new_person,
     with_faulty_way,
 )
-from tests.fakes.canned_way import CannedWay, Plan, canned
-from tests.fakes.fixed_tokens import FixedTokens
+from tests.fakes.canned_way import canned
 from tests.fakes.manual_clock import ManualClock
-
-
-@pytest.mark.sim
-class TestGoogleDrive(FaultSuite):
-    registered_as = "google_drive"
-    way: FaultyWay
-    base_url: str
-
-    @pytest.fixture
-    def provider(self, sim: Running, shared: Installation) -> Provider:
-        self.base_url = sim.url
-        faulty, self.way = with_faulty_way(shared)
-        return linked("google_drive", faulty)
-
-    def lose_next_answer(self, provider: Provider) -> None:
-        self.way.planned.append("lose")
-
-    def cut_next_put(self, provider: Provider) -> None:
-        self.way.planned.append("cut")
-
-    def damage_next_put(self, provider: Provider) -> None:
-        self.way.planned.append("damage")
-
-    def fill_up(self, provider: Provider) -> None:
-        fill_up(provider, "google", self.base_url)
-
-    def throttle_next(self, provider: Provider, seconds: int) -> None:
-        self.way.planned.append(canned(429, b"", {"retry-after": str(seconds)}))
-
 
 # --- at the simulator ---
 
@@ -152,89 +116,6 @@ def test_a_damaged_object_is_gone_and_the_shard_can_be_stored_again(shared: Inst
 
 
 # --- answers that the simulator does not give ---
-
-RULES = HostRules.of((GoogleEndpoints().api,), ("googleapis.com",))
-
-
-def drive_with(*plans: Plan, clock: ManualClock | None = None) -> tuple[GoogleDrive, CannedWay]:
-    way = CannedWay(RULES, *plans)
-    tokens = FixedTokens("token-1", "token-2")
-    drive = GoogleDrive(
-        GoogleEndpoints(),
-        tokens,
-        "folder",
-        way,
-        clock=clock or ManualClock(),
-        limits=DriveLimits(multipart_bytes=4),
-    )
-    return drive, way
-
-
-def file_json(shard: Shard, **changes: object) -> bytes:
-    told = {
-        "id": "the-id",
-        "name": "a-name",
-        "size": str(shard.length),
-        "sha256Checksum": shard.sha256.hex(),
-        "md5Checksum": hashlib.md5(shard.body).hexdigest(),
-    } | changes
-    return json.dumps({key: value for key, value in told.items() if value is not None}).encode()
-
-
-def refusal(status: int, reason: str, message: str = "") -> Answer:
-    error = {"errors": [{"domain": "global", "reason": reason}], "message": message}
-    return canned(status, json.dumps({"error": error}).encode())
-
-
-NAME, ID = ShardName("a-name"), ObjectId("the-id")
-SESSION = canned(
-    200, b"", {"location": "https://www.googleapis.com/upload/drive/v3/files?upload_id=1"}
-)
-
-
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        (refusal(403, "insufficientPermissions"), AccessRefused),
-        (refusal(403, "domainPolicy"), AccessRefused),
-        (refusal(403, "accessNotConfigured"), AccessRefused),
-        (refusal(403, "userRateLimitExceeded", "User Rate Limit Exceeded"), Throttled),
-        (refusal(403, "rateLimitExceeded"), Throttled),
-        (refusal(429, "rateLimitExceeded"), Throttled),
-        (refusal(403, "dailyLimitExceeded"), Throttled),
-        (refusal(403, "downloadQuotaExceeded"), Throttled),
-        (refusal(403, "storageQuotaExceeded"), AccountFull),
-        (refusal(403, "activeItemCreationLimitExceeded"), AccountFull),
-        (refusal(403, "cannotDownloadAbusiveFile"), ObjectMissing),
-        (refusal(403, "appNotAuthorizedToFile"), ObjectMissing),
-        (refusal(404, "notFound"), ObjectMissing),
-        (refusal(416, "requestedRangeNotSatisfiable"), BadRange),
-        (refusal(400, "invalidParameter"), Permanent),
-        (refusal(412, "conditionNotMet"), Permanent),
-        (refusal(403, "somethingNew"), BadReply),
-        (refusal(503, "backendError"), Unreachable),
-    ],
-)
-def test_each_refusal_has_its_error(answer: Answer, error: type[ProviderError]) -> None:
-    drive, _ = drive_with(answer)
-    with pytest.raises(error) as caught:
-        drive.stat(ID)
-    assert type(caught.value) is error
-
-
-def test_a_missing_scope_is_read_from_the_details_too() -> None:
-    body = {"error": {"details": [{"reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}]}}
-    drive, _ = drive_with(canned(403, json.dumps(body).encode()))
-    with pytest.raises(AccessRefused):
-        drive.room()
-
-
-def test_the_wall_of_750_gb_is_a_day_long() -> None:
-    wall = refusal(403, "userRateLimitExceeded", "User rate limit exceeded.")
-    drive, _ = drive_with(wall)
-    with pytest.raises(Throttled) as caught:
-        drive.put(NAME, new_shard(3), ID)
-    assert caught.value.retry_after == 86_400
 
 
 def test_a_401_is_one_refresh() -> None:

@@ -1,75 +1,39 @@
 """OneDrive, at the simulator."""
 
 import json
-from base64 import b64encode
 
 import pytest
 import requests
 
-from balancecloud.clouds.endpoints import MicrosoftEndpoints
 from balancecloud.clouds.hashes import quick_xor
-from balancecloud.clouds.http import Answer, HostRules
 from balancecloud.clouds.oauth import HeldTokens
 from balancecloud.clouds.onedrive import OneDrive
-from balancecloud.clouds.provider import ObjectId, Provider, Shard, ShardName
+from balancecloud.clouds.onedrive_uploads import OneDriveLimits
+from balancecloud.clouds.provider import Shard, ShardName
 from balancecloud.clouds.registry import Installation
 from balancecloud.errors import (
     AccessRefused,
-    AccountFull,
-    BadRange,
     BadReply,
     DamagedInTransit,
     ObjectDiffers,
     ObjectMissing,
     Permanent,
-    ProviderError,
     SignInAgain,
-    Throttled,
     Unreachable,
 )
 from cloudsim.app import Running
-from tests.clouds.provider_suite import FaultSuite, new_name, new_shard, store
+from tests.clouds.canned_onedrive import ELSEWHERE, ID, NAME, drive_with, item_json, refusal
+from tests.clouds.provider_suite import new_name, new_shard, store
 from tests.clouds.simulated import (
     FaultyWay,
-    fill_up,
     grant,
     grants_at,
     linked,
     new_person,
     with_faulty_way,
 )
-from tests.fakes.canned_way import CannedWay, Plan, canned
-from tests.fakes.fixed_tokens import FixedTokens
+from tests.fakes.canned_way import canned
 from tests.fakes.manual_clock import ManualClock
-
-
-@pytest.mark.sim
-class TestOneDrive(FaultSuite):
-    registered_as = "onedrive"
-    way: FaultyWay
-    base_url: str
-
-    @pytest.fixture
-    def provider(self, sim: Running, shared: Installation) -> Provider:
-        self.base_url = sim.url
-        faulty, self.way = with_faulty_way(shared)
-        return linked("onedrive", faulty)
-
-    def lose_next_answer(self, provider: Provider) -> None:
-        self.way.planned.append("lose")
-
-    def cut_next_put(self, provider: Provider) -> None:
-        self.way.planned.append("cut")
-
-    def damage_next_put(self, provider: Provider) -> None:
-        self.way.planned.append("damage")
-
-    def fill_up(self, provider: Provider) -> None:
-        fill_up(provider, "microsoft", self.base_url)
-
-    def throttle_next(self, provider: Provider, seconds: int) -> None:
-        self.way.planned.append(canned(429, b"", {"retry-after": str(seconds)}))
-
 
 # --- at the simulator ---
 
@@ -79,7 +43,9 @@ def small_pages(shared: Installation) -> tuple[OneDrive, FaultyWay]:
     faulty, way = with_faulty_way(shared)
     grants = grants_at("onedrive", faulty)
     tokens = HeldTokens(grant(grants, new_person()), grants, faulty.clock)
-    return OneDrive(faulty.microsoft, tokens, None, way, items_per_page=2), way
+    return OneDrive(
+        faulty.microsoft, tokens, None, way, limits=OneDriveLimits(items_per_page=2)
+    ), way
 
 
 @pytest.mark.sim
@@ -158,70 +124,6 @@ def test_a_damaged_object_is_gone_and_the_shard_can_be_stored_again(shared: Inst
 
 
 # --- answers that the simulator does not give ---
-
-RULES = HostRules.of((MicrosoftEndpoints().graph,), ("1drv.com",))
-NAME, ID = ShardName("abcdefgh"), ObjectId("the-id")
-ELSEWHERE = canned(302, b"", {"location": "https://public.dm.files.1drv.com/secret"})
-
-
-def drive_with(*plans: Plan, clock: ManualClock | None = None) -> tuple[OneDrive, CannedWay]:
-    way = CannedWay(RULES, *plans)
-    tokens = FixedTokens("token-1", "token-2")
-    return OneDrive(MicrosoftEndpoints(), tokens, "folder", way, clock=clock or ManualClock()), way
-
-
-def item_json(shard: Shard, *, with_hash: bool = True, **changes: object) -> bytes:
-    hashes = {"quickXorHash": b64encode(quick_xor(shard.body)).decode()} if with_hash else {}
-    item = {"id": ID, "name": NAME, "size": shard.length, "file": {"hashes": hashes}} | changes
-    return json.dumps(item).encode()
-
-
-def refusal(status: int, code: str, *inner: str, after: str | None = None) -> Answer:
-    error: dict[str, object] = {}
-    for one in reversed(inner):
-        error = {"code": one, "innererror": error}
-    body = {"error": {"code": code, "message": "", "innerError": error}}
-    return canned(status, json.dumps(body).encode(), {"retry-after": after} if after else {})
-
-
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        (refusal(403, "accessDenied"), AccessRefused),
-        (refusal(403, "notAllowed", "serviceReadOnly"), AccessRefused),
-        (refusal(404, "itemNotFound"), ObjectMissing),
-        (refusal(404, "ITEMNOTFOUND"), ObjectMissing),
-        (refusal(409, "resourceModified"), Unreachable),
-        (refusal(423, "resourceLocked"), Throttled),
-        (refusal(409, "notAllowed", "resourceLocked"), Throttled),
-        (refusal(429, "activityLimitReached"), Throttled),
-        (refusal(429, "TooManyRequests", "throttledRequest"), Throttled),
-        (refusal(503, "serviceNotAvailable"), Unreachable),
-        (refusal(500, "generalException"), Unreachable),
-        (refusal(507, "quotaLimitReached"), AccountFull),
-        (refusal(507, "insufficientStorage"), AccountFull),
-        (refusal(403, "notAllowed", "a", "b", "quotaLimitReached"), AccountFull),
-        (canned(507), AccountFull),
-        (canned(509), Throttled),
-        (refusal(416, "invalidRange"), BadRange),
-        (refusal(400, "invalidRequest", "pathIsTooLong"), Permanent),
-        (refusal(412, "notAllowed"), Permanent),
-        (refusal(403, "malwareDetected"), ObjectMissing),
-    ],
-)
-def test_each_refusal_has_its_error(answer: Answer, error: type[ProviderError]) -> None:
-    drive, _ = drive_with(answer)
-    with pytest.raises(error) as caught:
-        drive.stat(ID)
-    assert type(caught.value) is error
-
-
-@pytest.mark.parametrize("code", ["activityLimitReached", "serviceNotAvailable"])
-def test_f20_how_long_to_wait_is_handed_on(code: str) -> None:
-    drive, _ = drive_with(refusal(503, code, after="42"))
-    with pytest.raises((Throttled, Unreachable)) as caught:
-        drive.stat(ID)
-    assert caught.value.retry_after == 42
 
 
 def test_a_401_is_one_refresh() -> None:

@@ -93,6 +93,59 @@ def test_an_access_token_is_fresh_until_a_minute_before_its_end(
     assert tokens.expires_at - ManualClock().now() == timedelta(seconds=seconds)
 
 
+def described(error: str, number: int) -> dict[str, object]:
+    text = f"AADSTS{number}: CANARY-of-the-sentence.\r\nTrace ID: x"
+    return {"error": error, "error_description": text, "error_codes": [number]}
+
+
+@pytest.mark.parametrize(
+    ("word", "number", "error"),
+    [
+        ("invalid_grant", 70000, SignInAgain),
+        ("invalid_grant", 70008, SignInAgain),
+        ("invalid_grant", 700082, SignInAgain),
+        ("invalid_grant", 700084, SignInAgain),
+        ("invalid_grant", 50173, SignInAgain),
+        ("interaction_required", 50076, SignInAgain),
+        ("interaction_required", 50079, SignInAgain),
+        ("invalid_grant", 65001, SignInAgain),
+        ("consent_required", 90094, SignInAgain),
+        ("invalid_grant", 50196, Temporary),
+        ("invalid_grant", 90033, Temporary),
+        ("server_error", 90033, Temporary),
+        ("invalid_client", 7000215, AccessRefused),
+        ("invalid_client", 7000222, AccessRefused),
+        ("invalid_grant", 7000222, AccessRefused),
+    ],
+)
+def test_microsoft_is_read_by_its_numbers(
+    word: str, number: int, error: type[ProviderError]
+) -> None:
+    with pytest.raises(ProviderError) as caught:
+        refresh_at(told("400 Bad Request", described(word, number)))
+    assert type(caught.value) is error
+    assert "CANARY" not in "".join(format_exception(caught.value))
+
+
+def test_a_secret_that_has_expired_is_told_from_a_wrong_one() -> None:
+    sentences = []
+    for number in (7000222, 7000215):
+        with pytest.raises(AccessRefused) as caught:
+            refresh_at(told("401 Unauthorized", described("invalid_client", number)))
+        sentences.append(caught.value.sentence)
+    assert "has expired" in sentences[0]
+    assert "is wrong" in sentences[1]
+
+
+@pytest.mark.parametrize(
+    "description", ["AADSTS", " AADSTS50196", "AADSTS" + "9" * 5000, "x", 7, [], {}]
+)
+def test_a_description_without_a_number_changes_nothing(description: object) -> None:
+    told_so = {"error": "invalid_grant", "error_description": description}
+    with pytest.raises(SignInAgain):
+        refresh_at(told("400 Bad Request", told_so))
+
+
 @pytest.mark.parametrize(
     ("script", "error"),
     [

@@ -157,6 +157,7 @@ def test_the_rows_are_built_as_in_the_vectors() -> None:
     account, seed = entries["oauth-token"][16:32], entries["totp-seed"][16:]
     upload, file = entries["upload-key"][16:], entries["file-key"][16:32]
     version = int.from_bytes(entries["file-key"][32:])
+    name = hashlib.sha256(b"abcdefghijklmnopqrstuvwxyz234567").digest()
 
     rows = [
         wrapping.user_key_row(user, 3),
@@ -165,6 +166,7 @@ def test_the_rows_are_built_as_in_the_vectors() -> None:
         wrapping.recovery_sealing_row(user, 1),
         wrapping.file_key_row(user, file, version),
         wrapping.upload_key_row(user, upload),
+        wrapping.upload_session_row(user, account, name),
     ]
 
     assert {row.purpose.decode(): row.fields for row in rows} == entries

@@ -22,6 +22,9 @@ ROWS = [
     wrapping.totp_seed_row(USER, FILE),
     wrapping.upload_key_row(USER, FILE),
     wrapping.upload_key_row(USER, OTHER_FILE),
+    wrapping.upload_session_row(USER, FILE, bytes(32)),
+    wrapping.upload_session_row(USER, FILE, bytes(31) + b"1"),
+    wrapping.upload_session_row(USER, OTHER_FILE, bytes(32)),
     wrapping.oauth_token_row(USER, FILE, DRIVE, 1),
     wrapping.oauth_token_row(USER, FILE, DRIVE, 2),
     wrapping.oauth_token_row(USER, FILE, ONEDRIVE, 1),
@@ -131,6 +134,8 @@ def test_a_salt_or_an_id_of_another_length_is_not_used() -> None:
         wrapping.wrap_with_salt(KEY, ROW, SECRET, bytes(31))
     with pytest.raises(ValueError, match="16 bytes"):
         wrapping.upload_key_row(USER, bytes(15))
+    with pytest.raises(ValueError, match="32 bytes"):
+        wrapping.upload_session_row(USER, FILE, bytes(31))
 
 
 def test_the_codes_of_providers_never_change() -> None:

@@ -23,6 +23,7 @@ from balancecloud.errors import (
     DamagedInTransit,
     ObjectDiffers,
     ObjectMissing,
+    Permanent,
     ProviderError,
     Unreachable,
 )
@@ -90,6 +91,8 @@ class MemoryProvider:
 
     def put(self, name: ShardName, shard: Shard, object_id: ObjectId | None) -> StoredObject:
         with self._call("put"):
+            if shard.length > self.traits.largest_object_bytes:
+                raise Permanent
             object_id = object_id or self._id_of_name(name, shard)
             if object_id in self.objects:
                 stored = self._stored(object_id)
@@ -98,7 +101,7 @@ class MemoryProvider:
                 return stored
             if self.total is not None and self._used() + shard.length > self.total:
                 raise AccountFull
-            if self._damages_next:
+            if self._damages_next or sha256(shard.body) != shard.sha256:
                 self._damages_next = False
                 raise DamagedInTransit
             self.objects[object_id] = (name, bytes(shard.body))

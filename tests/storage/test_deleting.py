@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from balancecloud.errors import (
     Unreachable,
 )
-from balancecloud.models.clouds import CloudAccount
+from balancecloud.models.clouds import CloudAccount, ShardRow, UploadSession
 from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Node
 from balancecloud.models.states import AccountState, JobKind, JobState, WorkState
@@ -54,6 +54,19 @@ def test_an_account_that_is_away_holds_up_only_its_own_shards(person: Person) ->
     assert person.work() == []
     assert person.objects() == set()
     person.check_settled()
+
+
+def test_an_upload_that_was_to_be_continued_goes_with_its_shard(person: Person) -> None:
+    arrived = person.upload(secrets.token_bytes(CHUNK))
+    assert person.work() == []
+    with person.tools.sessions.begin() as session:
+        for shard in session.scalars(select(ShardRow)):
+            session.add(UploadSession(account_id=shard.account_id, name=shard.name))
+        session.add(UploadSession(account_id=person.account_ids[0], name="of another"))
+    person.delete(arrived)
+    assert person.work() == []
+    with person.tools.sessions() as session:
+        assert list(session.scalars(select(UploadSession.name))) == ["of another"]
 
 
 def test_more_shards_than_a_batch_are_deleted(person: Person) -> None:

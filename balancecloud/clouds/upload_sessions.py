@@ -1,0 +1,130 @@
+"""Uploads that did not end, kept so that the next try goes on where the last one broke off.
+
+An upload session's address lets anybody write there: it shows in no `repr`, error or log.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from balancecloud.clock import Clock
+from balancecloud.clouds.provider import ObjectId, ShardName
+from balancecloud.errors import BadReply, DamagedInTransit, Permanent, Unreachable
+
+# Google takes multiples of 262,144 B and Microsoft of 327,680 B; this is the least of both. At the
+# deadlines of http.py a part gets through where a link has 9 KB/s.
+PART_BYTES = 1_310_720
+# As long as a silent line is borne with: a put lost after it may never end in one request.
+SLOW_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeptUpload:
+    """An upload that did not end. Without an address it ran out of time before it had a session."""
+
+    address: str | None = field(repr=False)
+    object_id: ObjectId | None  # what the session will make, where ids are made ahead
+
+
+class UploadSessions(Protocol):
+    """Where one account's unfinished uploads are kept, by the name of their shard. Thread-safe."""
+
+    def recall(self, name: ShardName) -> KeptUpload | None:
+        """Return what is known of an earlier try; None when there was none, or it ended."""
+        ...
+
+    def keep(self, name: ShardName, upload: KeptUpload) -> None:
+        """Remember a session, in place of an older one."""
+        ...
+
+    def note_slow(self, name: ShardName) -> None:
+        """Remember that a put ran out of time; a session that is kept stays."""
+        ...
+
+    def forget(self, name: ShardName) -> None:
+        """Remember nothing any more."""
+        ...
+
+
+class HeldUploadSessions:
+    """In memory, for an account that has no row yet."""
+
+    def __init__(self) -> None:
+        self._held: dict[ShardName, KeptUpload] = {}
+        self._lock = threading.Lock()
+
+    def recall(self, name: ShardName) -> KeptUpload | None:
+        """Return what this process knows of an earlier try."""
+        with self._lock:
+            return self._held.get(name)
+
+    def keep(self, name: ShardName, upload: KeptUpload) -> None:
+        """Remember a session."""
+        with self._lock:
+            self._held[name] = upload
+
+    def note_slow(self, name: ShardName) -> None:
+        """Remember that a put ran out of time."""
+        with self._lock:
+            self._held.setdefault(name, KeptUpload(None, None))
+
+    def forget(self, name: ShardName) -> None:
+        """Remember nothing any more."""
+        with self._lock:
+            self._held.pop(name, None)
+
+
+class Unfinished:
+    """What one put knows of the tries before it, and leaves to those after it."""
+
+    def __init__(self, sessions: UploadSessions, name: ShardName) -> None:
+        self._sessions = sessions
+        self._name = name
+        self.before = sessions.recall(name)
+        self._is_noted = self.before is not None
+
+    @property
+    def is_repeated(self) -> bool:
+        """Say whether an earlier try broke off, so that this one is to go in parts."""
+        return self.before is not None
+
+    def keep(self, address: str, object_id: ObjectId | None = None) -> None:
+        """Remember a session before anything is sent to it."""
+        self._is_noted = True
+        self._sessions.keep(self._name, KeptUpload(address, object_id))
+
+    def start_anew(self) -> None:
+        """Drop the session; the next try begins another."""
+        self.forget()
+        self._sessions.note_slow(self._name)
+        self.before = KeptUpload(None, None)
+        self._is_noted = True
+
+    def forget(self) -> None:
+        """Leave nothing to a next try."""
+        if self._is_noted:
+            self._sessions.forget(self._name)
+            self._is_noted = False
+
+    @contextmanager
+    def ended_by(self, clock: Clock, slow_seconds: float) -> Iterator[None]:
+        """Run the put: keep what its end leaves to be continued, forget what it does not."""
+        started = clock.monotonic()
+        try:
+            yield
+        except (DamagedInTransit, BadReply):
+            if self.is_repeated:
+                self.start_anew()  # a session that brought nothing right is not asked again
+            else:
+                self.forget()
+            raise
+        except Unreachable:
+            if clock.monotonic() - started >= slow_seconds:
+                self._sessions.note_slow(self._name)
+            raise
+        except Permanent:
+            self.forget()
+            raise
+        self.forget()
