@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from balancecloud.clouds.oauth import AccessTokens
+from balancecloud.clouds.oauth import AccessTokens, ClientRefused
 from balancecloud.clouds.provider import Provider
 from balancecloud.clouds.registry import Account, Installation, grants_of, open_account
 from balancecloud.clouds.retry import Patience, Retry
-from balancecloud.errors import AccessRefused, SignInAgain
+from balancecloud.errors import SignInAgain
 from balancecloud.library.account_tokens import AccountTokens, TokenVault
 from balancecloud.models.clouds import CloudAccount
 from balancecloud.models.states import AccountState
@@ -85,5 +85,5 @@ def account_tokens(
     """Return the access tokens of a linked account."""
     grants = grants_of(row.provider, installation)
     if grants is None:
-        raise AccessRefused("The administrator of this server no longer offers that provider.")
+        raise ClientRefused("The administrator of this server no longer offers that provider.")
     return AccountTokens(vault, grants, row.id)
