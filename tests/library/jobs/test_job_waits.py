@@ -48,17 +48,30 @@ def listed(person: Person, progress: ProgressStore) -> list[Words]:
         return list(jobs.list_waits(session, config, person.user_id, found).values())
 
 
-def test_a_job_without_a_usable_account_waits_for_all_in_trouble_who_needs_you_first(
+def test_a_job_without_a_usable_account_waits_for_all_in_trouble(
+    person: Person, progress: ProgressStore
+) -> None:
+    full, other = (fail(person, number, AccountFull()) for number in (0, 1))
+    dead = fail(person, 2, SignInAgain())
+    set_account(person, other, state="draining")
+    arrived = person.upload(b"x")
+    person.work()
+    assert detail_of(person, progress, arrived.job_id).job.state == "needs_you"
+    found = waits_for(person, progress, arrived.job_id)
+    assert set(found) == {full, dead}
+
+
+def test_where_patience_is_enough_a_job_waits_for_who_asked_for_it(
     person: Person, progress: ProgressStore
 ) -> None:
     slowed = fail(person, 0, Throttled(retry_after=600))
-    full = fail(person, 1, AccountFull())
-    dead = fail(person, 2, SignInAgain())
+    fail(person, 1, AccountFull())
+    fail(person, 2, SignInAgain())
     arrived = person.upload(b"x")
     person.work()
-    found = waits_for(person, progress, arrived.job_id)
-    assert found[0] == dead
-    assert set(found) == {slowed, full, dead}
+    detail = detail_of(person, progress, arrived.job_id)
+    assert detail.job.state == "retrying"
+    assert [one.id for one in detail.waits_for] == [slowed]
 
 
 def test_it_stops_waiting_as_soon_as_an_account_comes_back(
