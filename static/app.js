@@ -1,6 +1,8 @@
 // On every page: local times, focus on errors, menus that close, the theme, shown passwords.
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const minute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const moment = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 
 /** Print times in the browser's zone. */
@@ -9,8 +11,17 @@ function localise(root) {
     const at = new Date(time.dateTime);
     time.title = moment.format(at);
     if (time.dataset.local === "clock") time.textContent = clock.format(at);
+    if (time.dataset.local === "moment") time.textContent = near(at, time.textContent);
   }
   for (const note of root.querySelectorAll("[data-utc]")) note.hidden = true;
+}
+
+/** A time of a sentence: the time of day, with its day unless that is today; far days stay as told. */
+function near(at, told) {
+  const now = new Date();
+  if (Math.abs(at - now) > 36 * 3_600_000) return told;
+  const today = at.toDateString() === now.toDateString();
+  return today ? minute.format(at) : `${day.format(at)}, ${minute.format(at)}`;
 }
 
 function closeMenus(event) {

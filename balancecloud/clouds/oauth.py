@@ -22,11 +22,25 @@ from requests.adapters import BaseAdapter
 from balancecloud.clock import Clock
 from balancecloud.clouds.endpoints import OAuthSite
 from balancecloud.clouds.http import Answer, HttpClient, Request
-from balancecloud.errors import AccessRefused, BadReply, LinkRefused, SignInAgain, Temporary
+from balancecloud.errors import (
+    AccessRefused,
+    BadReply,
+    LinkRefused,
+    SignInAgain,
+    Temporary,
+)
 
 EXPIRY_MARGIN = timedelta(seconds=60)  # a token is renewed before it can expire on the way
 TOKEN_ANSWER_BYTES = 64 << 10
 LONGEST_LIFETIME_SECONDS = 86_400  # a provider that claims more is taken for this
+LONGEST_GRANT_SECONDS = 10 * 366 * 86_400  # the same of a grant that ends by itself
+
+
+class ClientRefused(AccessRefused):
+    """The provider refuses this server's own client; no consent can mend that."""
+
+    code = "client_refused"
+    sentence = "The provider refuses this server's own client. Its administrator has to mend that."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,7 @@ class TokenSet:
     refresh_token: str = field(repr=False)
     expires_at: datetime
     scope: str
+    grant_expires_at: datetime | None = None  # where the provider says that it ends by itself
 
     def is_fresh(self, now: datetime) -> bool:
         """Say whether the access token can still be used."""
@@ -57,6 +72,7 @@ class TokenSet:
             "refresh_token": self.refresh_token,
             "expires_at": self.expires_at.timestamp(),
             "scope": self.scope,
+            "grant_expires_at": self.grant_expires_at and self.grant_expires_at.timestamp(),
         }
         return json.dumps(value, separators=(",", ":")).encode()
 
@@ -68,12 +84,21 @@ class TokenSet:
             return cls(
                 access_token=_text(value["access_token"]),
                 refresh_token=_text(value["refresh_token"]),
-                expires_at=datetime.fromtimestamp(float(value["expires_at"]), UTC),
+                expires_at=_moment(value["expires_at"]),
                 scope=_text(value["scope"]),
+                grant_expires_at=_moment_or_none(value.get("grant_expires_at")),
             )
         except (KeyError, TypeError, ValueError, OverflowError, OSError, RecursionError) as error:
             # The text is not chained: it holds tokens.
             raise ValueError(f"not a token set: {type(error).__name__}") from None
+
+
+def _moment(value: float) -> datetime:
+    return datetime.fromtimestamp(float(value), UTC)
+
+
+def _moment_or_none(value: float | None) -> datetime | None:
+    return None if value is None else _moment(value)
 
 
 def _text(value: object) -> str:
@@ -116,9 +141,15 @@ class Grants:
         self._http = http
         self._clock = clock
 
-    def begin(self, redirect_uri: str, state: str) -> tuple[str, str]:
-        """Return the address to send the person to, and the PKCE verifier to keep secret."""
+    def begin(
+        self, redirect_uri: str, state: str, login_hint: str | None = None
+    ) -> tuple[str, str]:
+        """Return the address to send the person to, and the PKCE verifier to keep secret.
+
+        `login_hint` is the address of the account that is to be chosen there.
+        """
         verifier = secrets.token_urlsafe(64)
+        hint = {"login_hint": login_hint} if login_hint else {}
         with self._session() as session:
             url, _ = session.create_authorization_url(
                 self._site.authorize,
@@ -127,6 +158,7 @@ class Grants:
                 redirect_uri=redirect_uri,
                 scope=" ".join(self._site.scopes),
                 **self._site.extra,
+                **hint,
             )
         return str(url), verifier
 
@@ -213,6 +245,8 @@ class Grants:
                 refresh_token=_text(refresh_token),
                 expires_at=self._expiry(answer.get("expires_in")),
                 scope=_text(answer.get("scope") or (before.scope if before else "")),
+                grant_expires_at=self._grant_end(answer.get("refresh_token_expires_in"))
+                or (before.grant_expires_at if before else None),
             )
         except (KeyError, TypeError, ValueError, OverflowError):
             raise BadReply from None
@@ -221,6 +255,12 @@ class Grants:
         seconds = int(expires_in) if isinstance(expires_in, int | str) else 3600
         lifetime = timedelta(seconds=min(max(seconds, 0), LONGEST_LIFETIME_SECONDS))
         return self._clock.now() + lifetime - EXPIRY_MARGIN
+
+    def _grant_end(self, expires_in: object) -> datetime | None:
+        """Return when the grant ends by itself; None where the provider sets no end."""
+        if not isinstance(expires_in, int) or expires_in <= 0:
+            return None
+        return self._clock.now() + timedelta(seconds=min(expires_in, LONGEST_GRANT_SECONDS))
 
     def _check_scope(self, tokens: TokenSet) -> None:
         """Scopes come in any order and case, Microsoft's also with a resource before them."""
@@ -255,15 +295,13 @@ def _meaning(code: str, number: int | None) -> Exception:
     if number in _NUMBERS_TO_ASK_AGAIN or code in _ASK_AGAIN:
         return Temporary()
     if number in _NUMBERS_OF_A_SECRET:
-        return AccessRefused(
+        return ClientRefused(
             f"This server's client secret at Microsoft {_NUMBERS_OF_A_SECRET[number]}. "
             "Its administrator has to set another one."
         )
     if code in _GRANT_IS_DEAD:
         return SignInAgain()
-    return AccessRefused(
-        "The provider refuses this server's own client. Its administrator has to mend that."
-    )
+    return ClientRefused()
 
 
 # What requests adds besides (it would take compressed answers) is our client's own business.

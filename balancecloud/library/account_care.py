@@ -1,4 +1,8 @@
-"""Looking after linked accounts: how much room they have, whether they answer."""
+"""Looking after linked accounts: how much room they have, whether they answer.
+
+Reading a room takes a fresh access token, so this is also what keeps grants from dying of disuse:
+every account that can be asked is, in every state but the one that waits for its person.
+"""
 
 import logging
 import threading
@@ -110,11 +114,13 @@ def _due(tools: Tools) -> list[uuid.UUID]:
     wanted = or_(
         and_(CloudAccount.state.in_(asks), is_old), CloudAccount.state == AccountState.SILENT
     )
+    # A silent account's pause moves each time it is asked: many of them never crowd out the others.
+    waited_since = func.greatest(CloudAccount.room_read_at, CloudAccount.paused_until)
     with tools.sessions() as session:
         rows = session.scalars(
             select(CloudAccount.id)
             .where(may_be_asked, wanted)
-            .order_by(CloudAccount.room_read_at.nulls_first(), CloudAccount.id)
+            .order_by(waited_since.nulls_first(), CloudAccount.id)
             .limit(AT_ONCE)
         )
         return list(rows)

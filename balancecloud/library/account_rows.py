@@ -11,7 +11,7 @@ from balancecloud.clouds.oauth import TokenSet
 from balancecloud.clouds.provider import Identity, Room
 from balancecloud.clouds.registry import PROVIDERS
 from balancecloud.crypto.keys import MasterKeys
-from balancecloud.errors import NotFound
+from balancecloud.errors import LinkRefused, NotFound
 from balancecloud.library.sealed_tokens import TokenPlace, seal_tokens
 from balancecloud.library.survival import reassess
 from balancecloud.models.clouds import CloudAccount, LinkAttempt, ShardRow
@@ -21,6 +21,30 @@ from balancecloud.storage import health
 
 COLORS = 5
 LONGEST_SHOWN = 200  # characters of what a provider says of a person
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """The account that consented instead: its address, and what it is linked as, if it is."""
+
+    address: str | None
+    linked_as: str | None
+
+
+class OtherAccount(LinkRefused):
+    """Somebody consented with another account than the one that was to be signed in again.
+
+    What the provider calls the two is for the person's page only, never part of the sentence.
+    """
+
+    code = "other_account"
+    sentence = "That is another account than the one to be signed in again. Nothing was changed."
+
+    def __init__(self, account_id: uuid.UUID, met: Met, wanted: str | None) -> None:
+        self.account_id = account_id
+        self.met = met
+        self.wanted = wanted
+        super().__init__()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +65,7 @@ class Linked:
     """An account that is linked now, and the work to ring for."""
 
     account_id: uuid.UUID
-    is_new: bool
+    is_new: bool  # not linked until now, if perhaps long ago
     work_ids: tuple[uuid.UUID, ...]
 
 
@@ -73,7 +97,8 @@ def keep_account(session: Session, keys: MasterKeys, user_id: uuid.UUID, found: 
     if was_unlinked:
         _take_up_shards(session, row.id)
     work_ids = health.note_restored(session, row.id)
-    action = "account.linked" if is_new or was_unlinked else "account.linked_again"
+    is_new = is_new or was_unlinked
+    action = "account.linked" if is_new else "account.linked_again"
     details = {"scope": found.tokens.scope} if found.tokens else {}
     session.add(AuditEvent(user_id=user_id, action=action, target=str(row.id), details=details))
     return Linked(row.id, is_new, tuple(work_ids))
@@ -86,10 +111,47 @@ def lock_person(session: Session, user_id: uuid.UUID) -> None:
         raise NotFound
 
 
-def take_attempt(session: Session, attempt_id: uuid.UUID) -> bool:
-    """Use up an attempt to link; False when it was used already."""
+def demand_same(
+    session: Session, user_id: uuid.UUID, account_id: uuid.UUID | None, found: Identity
+) -> None:
+    """Refuse consent with another account than the one asked for; None: any may be linked.
+
+    The account stays in the database until the transaction ends.
+    """
+    if account_id is None:
+        return
+    wanted = session.scalar(
+        select(CloudAccount)
+        .where(
+            CloudAccount.id == account_id,
+            CloudAccount.user_id == user_id,
+            CloudAccount.state != AccountState.UNLINKED,
+        )
+        .with_for_update(read=True, key_share=True)
+    )
+    if wanted is None:
+        raise LinkRefused("That account is not linked any more. Nothing was changed.")
+    if wanted.subject != found.subject:
+        raise OtherAccount(account_id, _met(session, wanted, found), wanted.address)
+
+
+def _met(session: Session, wanted: CloudAccount, found: Identity) -> Met:
+    label = session.scalar(
+        select(CloudAccount.label).where(
+            CloudAccount.user_id == wanted.user_id,
+            CloudAccount.provider == wanted.provider,
+            CloudAccount.subject == found.subject,
+            CloudAccount.state != AccountState.UNLINKED,
+        )
+    )
+    return Met(shown(found.address), label)
+
+
+def take_attempt(session: Session, attempt_id: uuid.UUID) -> None:
+    """Use up an attempt to link; LinkRefused when it was used already."""
     taken = delete(LinkAttempt).where(LinkAttempt.id == attempt_id).returning(LinkAttempt.id)
-    return session.scalar(taken) is not None
+    if session.scalar(taken) is None:
+        raise LinkRefused
 
 
 def shown(text: str | None) -> str | None:
@@ -169,6 +231,9 @@ def _fill_tokens(
     row.wrapped_token = sealed.wrapped
     row.master_version = sealed.master_version
     row.token_expires_at = func.now() + lifetime
+    row.grant_given_at = func.now()
+    row.grant_used_at = func.now()
+    row.grant_expires_at = tokens.grant_expires_at
 
 
 def _take_up_shards(session: Session, account_id: uuid.UUID) -> None:

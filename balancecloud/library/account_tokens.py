@@ -157,6 +157,8 @@ class AccountTokens:
             "master_version": sealed.master_version,
             "token_version": place.version,
             "token_expires_at": _now() + lifetime,
+            "grant_used_at": _now(),
+            "grant_expires_at": tokens.grant_expires_at,
             "refresh_owner": None,
             "refresh_until": None,
         }

@@ -1,17 +1,21 @@
 """What is said of a job: titles, reasons and what happened, worded when they are shown."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from balancecloud.errors import BalanceCloudError
 from balancecloud.library.views import JobError
+from balancecloud.library.wording import Words, plural
 from balancecloud.models.jobs import Job
 from balancecloud.models.states import JobKind, JobState
 from balancecloud.storage import cleanup
 from balancecloud.storage.placement import NoPlace
 
 ROOT: Final = "All files"
+NO_ACCOUNT: Final = (
+    "No cloud account is linked. Your files are kept sealed on this server, "
+    "and leave by themselves as soon as you link one."
+)
 UNKNOWN: Final = BalanceCloudError.sentence
 
 
@@ -38,17 +42,14 @@ def reason(code: str) -> str:
     return _REASONS.get(code, UNKNOWN)
 
 
-def callout(job: Job, has_accounts: bool) -> str | None:  # noqa: FBT001 - a fact, not a behaviour
+def callout(job: Job, has_accounts: bool) -> Words | None:  # noqa: FBT001 - a fact, not a behaviour
     """Return what there is to know of a job besides its figures; None when nothing is."""
     if job.state is JobState.CANCELLING:
-        return "This job is being cancelled. What is stored already stays."
+        return ("This job is being cancelled. What is stored already stays.",)
     if job.state is JobState.NEEDS_YOU and not has_accounts:
-        return (
-            "No cloud account is linked. Your files are kept sealed on this server, "
-            "and leave by themselves as soon as you link one."
-        )
+        return (NO_ACCOUNT,)
     if job.state is JobState.RETRYING and job.retry_at:
-        return f"We try again by ourselves at {_time_of_day(job.retry_at)}."
+        return ("We try again by ourselves at ", job.retry_at, ".")
     return None
 
 
@@ -56,11 +57,6 @@ def happened(code: str, values: Mapping[str, Any]) -> str:
     """Return an event as a sentence."""
     word = EVENTS.get(code)
     return word(values) if word else UNKNOWN
-
-
-def plural(count: int, one: str) -> str:
-    """Return a count with its noun: "1 file", "5 files"."""
-    return f"{count:,} {one}{'' if count == 1 else 's'}".replace(",", "\u202f")
 
 
 def _received(values: Mapping[str, Any]) -> str:
@@ -127,10 +123,6 @@ def _kinds(parent: type[BalanceCloudError]) -> Iterator[type[BalanceCloudError]]
     for kind in parent.__subclasses__():
         yield kind
         yield from _kinds(kind)
-
-
-def _time_of_day(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%H:%M:%S} UTC"
 
 
 # NoPlace is defined where placing is, and belongs to the tree once that is imported.

@@ -1,7 +1,7 @@
 """Jobs as a person watches and steers them. Rows are the truth; Redis makes them livelier."""
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,10 +11,18 @@ from sqlalchemy.orm import Session
 from balancecloud.clock import SYSTEM_CLOCK, Clock
 from balancecloud.config import Config
 from balancecloud.errors import NotFound, StateConflict
-from balancecloud.library import account_views, chunk_maps, job_files, job_sentences, job_views
+from balancecloud.library import (
+    account_views,
+    chunk_maps,
+    job_files,
+    job_sentences,
+    job_views,
+    job_waits,
+)
 from balancecloud.library.happenings import list_happenings, record
-from balancecloud.library.job_figures import ENDED
+from balancecloud.library.job_figures import ENDED, WAITING
 from balancecloud.library.views import JobDetail, JobView
+from balancecloud.library.wording import Words
 from balancecloud.live.progress import ProgressStore
 from balancecloud.models.clouds import Chunk, Pack
 from balancecloud.models.jobs import Job, Work
@@ -106,7 +114,7 @@ def get_job(
     view = job_views.close_view(session, row, live)
     files, hidden = job_files.list_files(session, row.id, live.values())
     linked = account_views.list_accounts(session, watch.config, user_id)
-    taking_part = {lane.id for lane in view.progress.accounts}
+    taking_part = _taking_part(session, view)
     accounts = tuple(one for one in linked if one.id in taking_part) or linked
     chosen = job_files.choose(files, version_id)
     return JobDetail(
@@ -121,8 +129,19 @@ def get_job(
         can_cancel=row.kind is JobKind.STORE and row.state in CANCELLABLE,
         can_retry=_can_retry(session, row),
         callout=job_sentences.callout(row, has_accounts=bool(linked)),
+        waits_for=job_waits.in_trouble(row.state, linked, taking_part),
         as_of=watch.clock.now(),
     )
+
+
+def list_waits(
+    session: Session, config: Config, user_id: uuid.UUID, listed: Iterable[JobView]
+) -> dict[uuid.UUID, Words]:
+    """Return what the waiting ones of these jobs wait for; nothing is asked when none waits."""
+    waiting = [job for job in listed if job.state in WAITING]
+    linked = account_views.list_accounts(session, config, user_id) if waiting else ()
+    words = {job.id: job_waits.waits(job, linked) for job in waiting}
+    return {job_id: found for job_id, found in words.items() if found is not None}
 
 
 def cancel(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid.UUID]:
@@ -185,6 +204,12 @@ def _is_in_hands(session: Session, job_id: uuid.UUID) -> bool:
         .where(Version.job_id == job_id, Upload.state == UploadState.RECEIVING)
     )
     return session.scalar(select(at_work.exists() | arriving.exists())) is True
+
+
+def _taking_part(session: Session, job: JobView) -> set[uuid.UUID]:
+    if job.kind == JobKind.DELETE:
+        return job_waits.holding_what_goes(session, job.id)
+    return {lane.id for lane in job.progress.accounts}
 
 
 def _revive_versions(session: Session, work_ids: list[uuid.UUID]) -> int:

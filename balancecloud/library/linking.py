@@ -1,7 +1,8 @@
-"""Linking an account by OAuth: begin, come back with a code, confirm.
+"""Linking an account by OAuth, or signing one in again: begin, come back with a code, confirm.
 
 An attempt is bound to the person, their session and the provider, lives ten minutes, and is used
-once. No account exists, and nothing is stored at the provider, before it is confirmed. What talks
+once. No account exists, and nothing is stored at the provider, before it is confirmed. An attempt
+to sign an account in again is bound to that account too, and takes consent to no other. What talks
 to a provider happens between transactions, so these functions commit their own steps.
 """
 
@@ -14,20 +15,30 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
-from balancecloud.clouds.oauth import Grants, HeldTokens, TokenSet
-from balancecloud.clouds.provider import Identity
-from balancecloud.clouds.registry import PROVIDERS, Account, grants_of, open_account
-from balancecloud.errors import LinkRefused, NeedsUser, NotFound, SignInAgain
+from balancecloud.clouds.oauth import HeldTokens, TokenSet
+from balancecloud.clouds.registry import PROVIDERS
+from balancecloud.errors import LinkRefused, NeedsUser, NotFound
 from balancecloud.library.account_rows import (
     Linkable,
     Linked,
+    demand_same,
     keep_account,
+    lock_person,
+    own_account,
     shown,
     take_attempt,
 )
 from balancecloud.library.account_views import find_by_subject
+from balancecloud.library.consents import (
+    Unwanted,
+    denied,
+    give_back,
+    grants_for,
+    identify,
+    refusal,
+    try_tokens,
+)
 from balancecloud.library.gateway import Gateway
-from balancecloud.library.probing import Candidate, try_out
 from balancecloud.library.sealed_tokens import (
     PENDING_VERSION,
     VERIFIER_VERSION,
@@ -80,21 +91,47 @@ class _Attempt:
     id: uuid.UUID
     provider: str
     redirect_uri: str
+    account_id: uuid.UUID | None
     verifier: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Aim:
+    """What an attempt is for; `account_id`: the account that is to be signed in again."""
+
+    provider: str
+    redirect_uri: str
+    account_id: uuid.UUID | None = None
+    address: str | None = None
 
 
 def begin_link(
     session: Session, gateway: Gateway, who: Linker, provider: str, redirect_uri: str | None = None
 ) -> BegunLink:
     """Write down an attempt and return where it goes on; LinkRefused where it must not begin."""
-    grants = _grants(gateway, provider)
+    grants_for(gateway, provider)
     address = redirect_uri or own_redirect_uri(gateway, provider)
     if address not in allowed_redirect_uris(gateway, provider):
         raise LinkRefused("This server does not allow that redirect_uri.")
+    return _begin(session, gateway, who, _Aim(provider, address))
+
+
+def begin_sign_in(
+    session: Session, gateway: Gateway, who: Linker, account_id: uuid.UUID
+) -> BegunLink:
+    """Begin to sign a linked account in again; NotFound when it is another's, or a folder."""
+    row = own_account(session, who.user_id, account_id)
+    if not PROVIDERS[row.provider].links_by_oauth:
+        raise NotFound
+    address = own_redirect_uri(gateway, row.provider)
+    return _begin(session, gateway, who, _Aim(row.provider, address, row.id, row.address))
+
+
+def _begin(session: Session, gateway: Gateway, who: Linker, aim: _Aim) -> BegunLink:
     state = secrets.token_urlsafe(STATE_BYTES)
-    url, verifier = grants.begin(address, state)
+    url, verifier = grants_for(gateway, aim.provider).begin(aim.redirect_uri, state, aim.address)
     attempt_id = uuid.uuid4()
-    place = TokenPlace(who.user_id, attempt_id, provider, VERIFIER_VERSION)
+    place = TokenPlace(who.user_id, attempt_id, aim.provider, VERIFIER_VERSION)
     sealed = seal(gateway.keys, place, verifier.encode())
     _make_room(session, who.user_id)
     session.add(
@@ -103,8 +140,9 @@ def begin_link(
             state_sha256=_digest(state),
             user_id=who.user_id,
             session_id=who.session_id,
-            provider=provider,
-            redirect_uri=address,
+            provider=aim.provider,
+            redirect_uri=aim.redirect_uri,
+            account_id=aim.account_id,
             wrapped_verifier=sealed.wrapped,
             master_version=sealed.master_version,
             expires_at=func.statement_timestamp() + ATTEMPT_LIFETIME,
@@ -124,30 +162,38 @@ def allowed_redirect_uris(gateway: Gateway, provider: str) -> tuple[str, ...]:
 
 
 def receive_callback(gateway: Gateway, who: Linker, callback: Callback) -> uuid.UUID:
-    """Take the answer to the browser's attempt; return the attempt, to be shown and confirmed."""
+    """Take the answer to the browser's attempt; return the attempt, to be shown and confirmed.
+
+    OtherAccount when another account than the one to be signed in again consented.
+    """
     attempt, tokens = _exchange(gateway, who, callback)
-    held = HeldTokens(tokens, _grants(gateway, attempt.provider), gateway.clock)
-    identity = _identity(gateway, attempt.provider, held)
+    held = HeldTokens(tokens, grants_for(gateway, attempt.provider), gateway.clock)
+    identity = identify(gateway, attempt.provider, held)
     place = TokenPlace(who.user_id, attempt.id, attempt.provider, PENDING_VERSION)
     sealed = seal_tokens(gateway.keys, place, held.tokens)
-    with gateway.sessions.begin() as session:
-        session.add(
-            LinkAttempt(
-                id=attempt.id,
-                state_sha256=_digest(secrets.token_urlsafe(STATE_BYTES)),  # the old one is used
-                user_id=who.user_id,
-                session_id=who.session_id,
-                provider=attempt.provider,
-                redirect_uri=attempt.redirect_uri,
-                wrapped_verifier=b"",
-                master_version=sealed.master_version,
-                expires_at=func.statement_timestamp() + ATTEMPT_LIFETIME,
-                subject=identity.subject,
-                address=shown(identity.address),
-                display_name=shown(identity.display_name),
-                wrapped_token=sealed.wrapped,
-            )
-        )
+    waiting = LinkAttempt(
+        id=attempt.id,
+        state_sha256=_digest(secrets.token_urlsafe(STATE_BYTES)),  # the old one is used
+        user_id=who.user_id,
+        session_id=who.session_id,
+        provider=attempt.provider,
+        redirect_uri=attempt.redirect_uri,
+        account_id=attempt.account_id,
+        wrapped_verifier=b"",
+        master_version=sealed.master_version,
+        expires_at=func.statement_timestamp() + ATTEMPT_LIFETIME,
+        subject=identity.subject,
+        address=shown(identity.address),
+        display_name=shown(identity.display_name),
+        wrapped_token=sealed.wrapped,
+    )
+    try:
+        with gateway.sessions.begin() as session:
+            demand_same(session, who.user_id, attempt.account_id, identity)
+            session.add(waiting)
+    except LinkRefused:
+        give_back(gateway, Unwanted(attempt.provider, identity.subject, held.tokens, attempt.id))
+        raise
     return attempt.id
 
 
@@ -164,6 +210,7 @@ def proposal(
         address=row.address,
         display_name=row.display_name,
         relinks=find_by_subject(session, gateway.config, who.user_id, known),
+        signs_in=row.account_id is not None,
     )
 
 
@@ -173,21 +220,37 @@ def confirm_link(gateway: Gateway, who: Linker, attempt_id: uuid.UUID) -> Linked
         row = _pending(session, who, attempt_id)
         place = TokenPlace(row.user_id, row.id, row.provider, PENDING_VERSION)
         tokens = unseal_tokens(gateway.keys, place, row.wrapped_token or b"")
-    found = _try_out(gateway, row.provider, tokens)
+    found = try_tokens(gateway, row.provider, tokens)
     if found.identity.subject != row.subject:
         raise LinkRefused
-    with gateway.sessions.begin() as session:
-        if not take_attempt(session, attempt_id):
-            raise LinkRefused
-        return keep_account(session, gateway.keys, who.user_id, found)
+    try:
+        with gateway.sessions.begin() as session:
+            take_attempt(session, attempt_id)
+            return _keep(session, gateway, who, row.account_id, found)
+    except LinkRefused:
+        give_back(gateway, Unwanted.after(found, attempt_id))
+        raise
 
 
 def link_by_callback(gateway: Gateway, who: Linker, callback: Callback) -> Linked:
     """Take the answer to a program's attempt, and link at once: the call is its confirmation."""
     attempt, tokens = _exchange(gateway, who, callback)
-    found = _try_out(gateway, attempt.provider, tokens)
-    with gateway.sessions.begin() as session:
-        return keep_account(session, gateway.keys, who.user_id, found)
+    found = try_tokens(gateway, attempt.provider, tokens)
+    try:
+        with gateway.sessions.begin() as session:
+            return _keep(session, gateway, who, attempt.account_id, found)
+    except LinkRefused:
+        give_back(gateway, Unwanted.after(found, attempt.id))
+        raise
+
+
+def _keep(
+    session: Session, gateway: Gateway, who: Linker, account_id: uuid.UUID | None, found: Linkable
+) -> Linked:
+    # Unlinking holds the same lock: the account asked for is linked until this is committed.
+    lock_person(session, who.user_id)
+    demand_same(session, who.user_id, account_id, found.identity)
+    return keep_account(session, gateway.keys, who.user_id, found)
 
 
 def remove_expired_attempts(session: Session) -> int:
@@ -196,32 +259,19 @@ def remove_expired_attempts(session: Session) -> int:
     return len(session.scalars(over.returning(LinkAttempt.id)).all())
 
 
-def _try_out(gateway: Gateway, provider: str, tokens: TokenSet) -> Linkable:
-    held = HeldTokens(tokens, _grants(gateway, provider), gateway.clock)
-    try:
-        return try_out(gateway.installation, gateway.clock, Candidate(provider, held, None))
-    except NeedsUser as error:
-        raise _refusal(error) from error
-
-
-def _refusal(error: NeedsUser) -> LinkRefused:
-    """Return the refusal a person can act on; a dead grant only means to start again."""
-    return LinkRefused(None if isinstance(error, SignInAgain) else error.sentence)
-
-
 def _exchange(gateway: Gateway, who: Linker, callback: Callback) -> tuple[_Attempt, TokenSet]:
     """Use the attempt up, then its code; refusals of every kind look alike."""
     attempt = _take(gateway, who, callback)
-    grants = _grants(gateway, attempt.provider)
+    grants = grants_for(gateway, attempt.provider)
     if callback.error is not None:
-        raise LinkRefused(_denied(callback.error))
+        raise denied(callback.error)
     grants.check_issuer(callback.issuer)
     if not callback.code:
         raise LinkRefused
     try:
         return attempt, grants.finish(attempt.redirect_uri, callback.code, attempt.verifier)
     except NeedsUser as error:
-        raise _refusal(error) from error
+        raise refusal(error) from error
 
 
 def _take(gateway: Gateway, who: Linker, callback: Callback) -> _Attempt:
@@ -240,6 +290,7 @@ def _take(gateway: Gateway, who: Linker, callback: Callback) -> _Attempt:
                 LinkAttempt.id,
                 LinkAttempt.provider,
                 LinkAttempt.redirect_uri,
+                LinkAttempt.account_id,
                 LinkAttempt.wrapped_verifier,
                 is_alive.label("is_alive"),
             )
@@ -248,23 +299,7 @@ def _take(gateway: Gateway, who: Linker, callback: Callback) -> _Attempt:
         raise LinkRefused
     place = TokenPlace(who.user_id, row.id, row.provider, VERIFIER_VERSION)
     verifier = unseal(gateway.keys, place, row.wrapped_verifier).decode()
-    return _Attempt(row.id, row.provider, row.redirect_uri, verifier)
-
-
-def _denied(error: str) -> str:
-    if error in {"access_denied", "consent_required", "interaction_required"}:
-        return "The permission was not given, so nothing was linked."
-    return "The provider could not ask for the permission just now. Start linking again."
-
-
-def _identity(gateway: Gateway, provider: str, held: HeldTokens) -> Identity:
-    account = open_account(provider, gateway.installation, Account(held, None))
-    try:
-        return account.identity()
-    except NeedsUser as error:
-        raise _refusal(error) from error
-    finally:
-        account.close()
+    return _Attempt(row.id, row.provider, row.redirect_uri, row.account_id, verifier)
 
 
 def _pending(session: Session, who: Linker, attempt_id: uuid.UUID) -> LinkAttempt:
@@ -298,13 +333,6 @@ def _make_room(session: Session, user_id: uuid.UUID) -> None:
             LinkAttempt.user_id == user_id, LinkAttempt.id.not_in(newest.scalar_subquery())
         )
     )
-
-
-def _grants(gateway: Gateway, provider: str) -> Grants:
-    grants = grants_of(provider, gateway.installation) if provider in PROVIDERS else None
-    if grants is None:
-        raise LinkRefused("This server cannot link accounts of that provider.")
-    return grants
 
 
 def _digest(state: str) -> bytes:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from sqlalchemy import case, extract, func, select
 
 from balancecloud.clouds.limits import Learned
-from balancecloud.clouds.oauth import AccessTokens
+from balancecloud.clouds.oauth import AccessTokens, ClientRefused
 from balancecloud.clouds.provider import Provider
 from balancecloud.clouds.registry import Account, Installation, grants_of
 from balancecloud.clouds.stack import Known, Stacked, open_stacked
-from balancecloud.errors import AccessRefused, SignInAgain, Temporary
+from balancecloud.errors import SignInAgain, Temporary
 from balancecloud.library.account_tokens import AccountTokens, TokenVault
 from balancecloud.library.upload_sessions import KeptUploadSessions
 from balancecloud.models.clouds import CloudAccount
@@ -130,5 +130,5 @@ def account_tokens(
     """Return the access tokens of a linked account."""
     grants = grants_of(row.provider, installation)
     if grants is None:
-        raise AccessRefused("The administrator of this server no longer offers that provider.")
+        raise ClientRefused("The administrator of this server no longer offers that provider.")
     return AccountTokens(vault, grants, row.id)

@@ -13,6 +13,7 @@ from balancecloud.models.states import AccountState, ShardState, VersionState
 READABLE = (VersionState.STORED, VersionState.DEGRADED)
 _COMMITTED = (*READABLE, VersionState.UNREADABLE, VersionState.LOST)
 _HELD = (ShardState.STORED, ShardState.VERIFIED)
+_AWAY = (AccountState.SILENT, AccountState.SIGN_IN_AGAIN)
 PATHS_SHOWN = 20
 
 
@@ -34,7 +35,7 @@ def reassess(session: Session, account_id: uuid.UUID) -> None:
 
 def count_without(session: Session, account_id: uuid.UUID) -> tuple[int, int]:
     """Return how many files would be lost, and how many less protected, without this account."""
-    files = _files_without(account_id).subquery()
+    files = _files_without(account_id, ShardRow.account_id != account_id).subquery()
     row = session.execute(
         select(
             func.count().filter(files.c.is_lost),
@@ -44,9 +45,16 @@ def count_without(session: Session, account_id: uuid.UUID) -> tuple[int, int]:
     return row[0], row[1]
 
 
+def count_unreadable(session: Session, account_id: uuid.UUID) -> int:
+    """Return how many files of this account cannot be read without it, as others are away too."""
+    is_elsewhere = and_(ShardRow.account_id != account_id, CloudAccount.state.not_in(_AWAY))
+    files = _files_without(account_id, is_elsewhere).subquery()
+    return session.scalar(select(func.count()).where(files.c.is_lost)) or 0
+
+
 def lost_paths(session: Session, account_id: uuid.UUID) -> tuple[str, ...]:
     """Return the paths of files that would be lost without this account, the first twenty."""
-    files = _files_without(account_id).subquery()
+    files = _files_without(account_id, ShardRow.account_id != account_id).subquery()
     lost = (
         select(Node.id, Node.parent_id, Node.name.label("path"))
         .join(files, files.c.file_id == Node.file_id)
@@ -65,9 +73,9 @@ def lost_paths(session: Session, account_id: uuid.UUID) -> tuple[str, ...]:
     return tuple(f"/{path}" for path in session.scalars(whole))
 
 
-def _files_without(account_id: uuid.UUID) -> Select[Any]:
-    """Select the files that can be read now and have a shard on this account."""
-    standing = _standing(account_id, ShardRow.account_id != account_id)
+def _files_without(account_id: uuid.UUID, counts: ColumnElement[bool]) -> Select[Any]:
+    """Select the files with a shard on this account, and what `counts` shards leave of them."""
+    standing = _standing(account_id, counts)
     return (
         select(
             Version.file_id,

@@ -9,11 +9,11 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from balancecloud.clouds.oauth import TokenSet
-from balancecloud.clouds.registry import grants_of
 from balancecloud.config import Config
-from balancecloud.errors import IntegrityError, Invalid, ProviderError, StillHoldsData
+from balancecloud.errors import IntegrityError, Invalid, StillHoldsData
 from balancecloud.library.account_rows import lock_person, own_account
 from balancecloud.library.account_views import get_account
+from balancecloud.library.consents import end_grant, serves_somebody
 from balancecloud.library.gateway import Gateway
 from balancecloud.library.sealed_tokens import TokenPlace, unseal_tokens
 from balancecloud.library.survival import count_without, lost_paths, reassess
@@ -76,7 +76,7 @@ def _unlink(
         grant = _grant_to_end(gateway, session, row)
         _let_go(session, row)
     if grant is not None:
-        _revoke(gateway, grant)
+        end_grant(gateway, grant.provider, grant.tokens)
 
 
 def _demand_label(
@@ -113,13 +113,7 @@ def _grant_to_end(gateway: Gateway, session: Session, row: CloudAccount) -> _Gra
     """Return the grant, unless it serves somebody else too: a provider ends them all as one."""
     if row.wrapped_token is None:
         return None
-    others = select(CloudAccount.id).where(
-        CloudAccount.provider == row.provider,
-        CloudAccount.subject == row.subject,
-        CloudAccount.id != row.id,
-        CloudAccount.state != AccountState.UNLINKED,
-    )
-    if session.scalar(others.limit(1)) is not None:
+    if serves_somebody(session, row.provider, row.subject, without=row.id):
         return None
     place = TokenPlace(row.user_id, row.id, row.provider, row.token_version)
     try:
@@ -153,18 +147,8 @@ def _let_go(session: Session, row: CloudAccount) -> None:
     row.state_since = func.now()
     row.wrapped_token = None
     row.token_expires_at = None
+    row.grant_given_at = row.grant_used_at = row.grant_expires_at = None
     row.refresh_owner = None
     row.refresh_until = None
     session.flush()
     reassess(session, row.id)
-
-
-def _revoke(gateway: Gateway, grant: _Grant) -> None:
-    """End the grant at the provider where that is possible; our own tokens are gone anyway."""
-    grants = grants_of(grant.provider, gateway.installation)
-    if grants is None:
-        return
-    try:
-        grants.revoke(grant.tokens)
-    except ProviderError as error:
-        logger.warning("A grant at %s could not be ended: %s.", grant.provider, error.code)

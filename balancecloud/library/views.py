@@ -3,6 +3,9 @@
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
+
+from balancecloud.library.wording import Words
 
 # --- files ------------------------------------------------------------------------------------
 
@@ -110,6 +113,25 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountHealth:
+    """An account's state in words; `action` is what the person can do about it."""
+
+    chip: Words  # "Healthy", "Slowed down until 14:20", ...
+    sentence: Words  # what it means for the person's files
+    action: Literal["sign_in", "make_room", "look_again"] | None = None
+    needs_you: bool = False  # nothing goes on there before somebody acts
+
+
+@dataclass(frozen=True, slots=True)
+class AccountWarning:
+    """An account's access that ends by itself, unless something is done before `at`."""
+
+    code: Literal["disuse", "time_limit"]
+    sentence: Words
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """A linked cloud account. `stored_bytes` are our shards on it."""
 
@@ -125,7 +147,9 @@ class AccountView:
     is_connected: bool
     state: str
     state_reason: str | None
-    state_sentence: str  # "Healthy", "Slowed down until 14:20", ...
+    health: AccountHealth
+    warning: AccountWarning | None
+    uses_oauth: bool
     state_since: datetime
     paused_until: datetime | None
     token_expires_at: datetime | None
@@ -134,6 +158,7 @@ class AccountView:
     stored_bytes: int
     shards: int
     room_read_at: datetime | None
+    room_is_old: bool  # read more than an hour ago, or never
     created_at: datetime
     updated_at: datetime
 
@@ -161,6 +186,7 @@ class LinkProposal:
     address: str | None
     display_name: str | None
     relinks: AccountView | None  # an account already linked that this would reconnect
+    signs_in: bool = False  # begun to sign that account in again
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,5 +355,6 @@ class JobDetail:
     happenings: tuple[Happening, ...] = field(default=())
     can_cancel: bool = False
     can_retry: bool = False
-    callout: str | None = None  # a sentence, only when there is something to know
+    callout: Words | None = None  # a sentence, only when there is something to know
+    waits_for: tuple[AccountView, ...] = ()  # accounts in trouble that take part, or would
     as_of: datetime | None = None

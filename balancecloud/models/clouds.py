@@ -34,6 +34,7 @@ class CloudAccount(Base):
     token_expires_at: Mapped[datetime | None]
     refresh_owner: Mapped[uuid.UUID | None]
     refresh_until: Mapped[datetime | None]
+    grant_given_at: Mapped[datetime | None]  # the person's last consent
     grant_used_at: Mapped[datetime | None]  # the last time the provider renewed it, or gave it
     grant_expires_at: Mapped[datetime | None]  # where the provider says that it ends by itself
     # What its answers taught, so that a new process starts from it; null: nothing yet.

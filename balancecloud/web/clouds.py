@@ -11,13 +11,14 @@ from balancecloud.errors import (
     GrantEnded,
     Invalid,
     LinkRefused,
+    NotFound,
     ProviderError,
     StillHoldsData,
 )
 from balancecloud.library import account_care, account_views, linking, unlinking
-from balancecloud.library.account_rows import Linked
+from balancecloud.library.account_rows import Linked, OtherAccount
 from balancecloud.library.folder_linking import link_folder
-from balancecloud.library.views import ProviderOffer
+from balancecloud.library.views import AccountView, ProviderOffer
 from balancecloud.web import context, forms, security
 from balancecloud.web.link_requests import callback_in_query, linker, ring
 
@@ -69,6 +70,8 @@ def callback(provider: str) -> ResponseReturnValue:
         attempt_id = linking.receive_callback(
             context.gateway(), linker(), callback_in_query(provider)
         )
+    except OtherAccount as refused:
+        return _other_account(offer, refused)
     except (LinkRefused, ProviderError) as refused:
         return _failed(offer, refused)
     return redirect(f"{HOME}/confirm/{attempt_id}", 303)
@@ -98,7 +101,8 @@ def _linked(linked: Linked) -> ResponseReturnValue:
     ring(linked.work_ids)
     config, person = context.config(), context.person()
     account = account_views.get_account(context.session(), config, person.id, linked.account_id)
-    flash(f"{account.label} is linked.", "success")
+    resumed = f"{account.label} is signed in again. What waited for it goes on by itself."
+    flash(f"{account.label} is linked." if linked.is_new else resumed, "success")
     return redirect(HOME, 303)
 
 
@@ -115,6 +119,42 @@ def _link_page(offer: ProviderOffer, errors: dict[str, list[str]], status: int) 
 
 def _failed(offer: ProviderOffer, refused: BalanceCloudError) -> Response:
     page = render_template("clouds/link_failed.html", offer=offer, reason=refused.sentence)
+    return make_response(page, refused.status)
+
+
+# --- signing in again -------------------------------------------------------------------------
+
+
+@blueprint.get("/clouds/<uuid:account_id>/sign-in")
+def sign_in(account_id: uuid.UUID) -> ResponseReturnValue:
+    account = _signable(account_id)
+    offer = _offer(account.provider)
+    return render_template("clouds/sign_in.html", account=account, offer=offer)
+
+
+@blueprint.post("/clouds/<uuid:account_id>/sign-in")
+def begin_sign_in(account_id: uuid.UUID) -> ResponseReturnValue:
+    account = _signable(account_id)
+    offer = _offer(account.provider)
+    try:
+        begun = linking.begin_sign_in(context.session(), context.gateway(), linker(), account_id)
+    except LinkRefused as refused:
+        return _failed(offer, refused)
+    return render_template(
+        "clouds/continue.html", offer=offer, account=account, oauth_url=begun.oauth_url
+    )
+
+
+def _signable(account_id: uuid.UUID) -> AccountView:
+    config, person = context.config(), context.person()
+    account = account_views.get_account(context.session(), config, person.id, account_id)
+    if not account.uses_oauth:
+        raise NotFound
+    return account
+
+
+def _other_account(offer: ProviderOffer, refused: OtherAccount) -> Response:
+    page = render_template("clouds/other_account.html", offer=offer, refused=refused)
     return make_response(page, refused.status)
 
 

@@ -10,6 +10,7 @@ from flask import Flask
 from markupsafe import Markup, escape
 
 from balancecloud.clock import SYSTEM_CLOCK, Clock
+from balancecloud.library.wording import Words, moment
 from balancecloud.web import lanes
 
 UNITS: Final = ("B", "KB", "MB", "GB", "TB", "PB")
@@ -30,6 +31,7 @@ def register(app: Flask, clock: Clock = SYSTEM_CLOCK) -> None:
         "kind": kind,
         "ago": lambda at, within=False: ago(at, clock.now(), within=within),
         "time_of_day": time_of_day,
+        "worded": lambda words: worded(words, clock.now()),
         "lanes": lanes.draw_placement,
         "drawn": lanes.draw_chunk_map,
         "chunk_rows": lanes.rows_of_chunk_map,
@@ -120,6 +122,14 @@ def ago(at: datetime, now: datetime, *, within: bool = False) -> Markup:
 def time_of_day(at: datetime) -> Markup:
     """Return a `<time>` with the time of day in UTC; a script prints it in the browser's zone."""
     return _time(at, f"{at.astimezone(UTC):%H:%M:%S}", "clock")
+
+
+def worded(words: Words, now: datetime) -> Markup:
+    """Return a sentence, its times as `<time>`; a script prints them in the browser's zone."""
+    return Markup("").join(
+        escape(part) if isinstance(part, str) else _time(part, moment(part, now), "moment")
+        for part in words
+    )
 
 
 def _time(at: datetime, text: str, local: str) -> Markup:

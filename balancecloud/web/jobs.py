@@ -28,7 +28,8 @@ def index() -> ResponseReturnValue:
         raise NotFound
     found = jobs.list_jobs(context.session(), context.progress(), person.id, FILTERS[chosen])
     counts = jobs.count_jobs(context.session(), person.id)
-    return render_template("jobs/list.html", jobs=found, filter=chosen, counts=counts)
+    waits = jobs.list_waits(context.session(), context.config(), person.id, found)
+    return render_template("jobs/list.html", jobs=found, filter=chosen, counts=counts, waits=waits)
 
 
 @blueprint.get("/<uuid:job_id>")

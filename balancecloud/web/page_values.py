@@ -30,12 +30,19 @@ def _values() -> dict[str, Any]:
         "asset": asset,
         "csrf_token": generate_csrf,
         "simulated": bool(context.config().simulator_url),
+        "weather": _weather(),
         "endpoint": request.endpoint,
         "person": None,
         "usage": None,
         "running_jobs": (),
     }
     return values if context.is_at_rest() else {**values, **_personal()}
+
+
+def _weather() -> str | None:
+    """Return the page on which the simulated clouds are made slow, full or unreachable."""
+    simulator = context.config().simulator_url
+    return f"{simulator.rstrip('/')}/weather" if simulator else None
 
 
 def _personal() -> dict[str, Any]:

@@ -10,7 +10,6 @@ LONGEST_FUNCTION = 50
 # Longer for a reason; these numbers may only shrink.
 LONGER_FILES = {
     "balancecloud/errors.py": 404,  # one tree, drawn at its top
-    "tests/web/pages/samples.py": 416,  # one sample of everything pages show
     "tests/library/test_uploads.py": 520,  # every way an upload begins and ends
 }
 DRAWERS = {"utils", "helpers", "common", "manager", "misc", "base_utils"}

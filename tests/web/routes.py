@@ -54,6 +54,8 @@ PAGES = {
     "clouds.callback": Route("anyone"),  # judges the state itself; never by way of a sign-in page
     "clouds.confirm": Route("signed_in", names=_of("attempt_id", "attempt")),
     "clouds.confirmed": Route("signed_in", names=_of("attempt_id", "attempt")),
+    "clouds.sign_in": Route("signed_in", names=_of("account_id", "account")),
+    "clouds.begin_sign_in": Route("signed_in", names=_of("account_id", "account")),
     "clouds.refresh": Route("signed_in", names=_of("account_id", "account")),
     "clouds.unlink": Route("signed_in", names=_of("account_id", "account")),
     "clouds.unlinked": Route("signed_in", names=_of("account_id", "account")),

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -9,8 +10,10 @@ from flask import Blueprint, Response, request
 from balancecloud.errors import Invalid, LinkRefused, NotFound, StillHoldsData
 from balancecloud.library import account_care, account_views, linking, unlinking
 from balancecloud.library.folder_linking import link_folder
+from balancecloud.library.job_sentences import error
 from balancecloud.library.linking import Linker
 from balancecloud.library.views import AccountView, ProviderOffer
+from balancecloud.library.wording import plain
 from balancecloud.web import context
 from balancecloud.web.api import respond
 from balancecloud.web.link_requests import callback_in_query, linker, ring
@@ -70,12 +73,10 @@ def callback(provider: str) -> Response:
 @blueprint.get("/<uuid:account_id>/status")
 def status(account_id: uuid.UUID) -> Response:
     account = _account(account_id)
+    reason = error(account.state_reason)
     more = {
-        "health": account.state_sentence,
-        "state_since": account.state_since,
-        "paused_until": account.paused_until,
+        "last_error": reason.detail if reason else None,
         "shards": account.shards,
-        "room_read_at": account.room_read_at,
         "simulated": account.simulated,
     }
     return respond.answer(as_json(account) | more)
@@ -105,6 +106,7 @@ def unlink(account_id: uuid.UUID) -> Response:
 
 def as_json(account: AccountView) -> dict[str, Any]:
     """Return an account as `CloudAccount` of docs/api.md."""
+    now = context.gateway().clock.now()
     return {
         "id": account.id,
         "provider": account.provider,
@@ -113,13 +115,27 @@ def as_json(account: AccountView) -> dict[str, Any]:
         "is_connected": account.is_connected,
         "state": account.state,
         "state_reason": account.state_reason,
+        "state_since": account.state_since,
+        "paused_until": account.paused_until,
+        "health": plain(account.health.chip, now),
+        "sentence": plain(account.health.sentence, now),
+        "needs_you": account.health.needs_you,
+        "warning": _warning_json(account, now),
         "token_expires_at": account.token_expires_at,
         "total_bytes": account.total_bytes,
         "used_bytes": account.used_bytes,
         "stored_bytes": account.stored_bytes,
+        "room_read_at": account.room_read_at,
         "created_at": account.created_at,
         "updated_at": account.updated_at,
     }
+
+
+def _warning_json(account: AccountView, now: datetime) -> dict[str, Any] | None:
+    warning = account.warning
+    if warning is None:
+        return None
+    return {"code": warning.code, "sentence": plain(warning.sentence, now), "at": warning.at}
 
 
 def _offer(provider: str) -> ProviderOffer:

@@ -300,7 +300,7 @@ def test_several_accounts_of_a_provider_get_names_and_colours_of_their_own(
     assert [one.label for one in shown] == ["Google Drive", "Google Drive 2", "OneDrive"]
     assert [one.color for one in shown] == [0, 1, 2]
     assert all(one.simulated and one.is_connected for one in shown)
-    assert {one.state_sentence for one in shown} == {"Healthy"}
+    assert {one.health.chip for one in shown} == {("Healthy",)}
 
 
 def test_linking_again_mends_an_account_and_wakes_what_waits(

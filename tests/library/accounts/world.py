@@ -97,6 +97,11 @@ class Sim:
         entries = requests.get(f"{self.url}/_sim/log", timeout=10).json()["requests"]
         return sum(1 for entry in entries if "token" in str(entry) and "POST" in str(entry))
 
+    def revocations(self) -> int:
+        """Count the grants we asked to end since the log was last cleared."""
+        entries = requests.get(f"{self.url}/_sim/log", timeout=10).json()["requests"]
+        return sum(1 for entry in entries if entry["route"] == "oauth.revoke")
+
     def clear_log(self) -> None:
         requests.delete(f"{self.url}/_sim/log", timeout=10)
 

@@ -81,6 +81,6 @@ def test_a_job_without_accounts_says_what_to_do(stranger: Person, progress: Prog
     assert detail.job.state == "needs_you"
     assert detail.job.progress.eta_kind == "waiting"
     assert detail.callout is not None
-    assert detail.callout.startswith("No cloud account is linked.")
+    assert detail.callout == (job_sentences.NO_ACCOUNT,)
     assert detail.can_retry
     assert detail.can_cancel

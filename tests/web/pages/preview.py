@@ -12,10 +12,12 @@ from typing import Any, Final
 
 from flask import Flask, Response, render_template, request
 
-from balancecloud.library.views import LinkProposal, ProviderOffer, UnlinkEffect
+from balancecloud.library.views import UnlinkEffect
 from balancecloud.web import filters
 from tests.fakes.manual_clock import ManualClock
+from tests.web.pages import account_samples as states
 from tests.web.pages import samples
+from tests.web.pages.account_pages import ACCOUNT_PAGES, NOTHING, STATES_USAGE
 
 HERE: Final = Path(__file__).resolve().parents[3]
 
@@ -40,31 +42,21 @@ class SessionView:
 
 
 ANNA = Someone(
-    samples.USER, "anna.lindqvist@example.org", is_admin=True, created_at=samples.at(days=99)
-)
-GOOGLE = ProviderOffer(
-    "google_drive", "Google Drive", True, True, "We ask Google for access to files we make.", True
-)
-ONEDRIVE = ProviderOffer(
-    "onedrive", "OneDrive", True, False, "We ask Microsoft.", False, "No client is set up here."
-)
-FOLDER = ProviderOffer("folder", "Folder", False, False, "Shards are kept in a folder.", True)
-PROPOSAL = LinkProposal(
-    uuid.uuid4(), "google_drive", "Google Drive", "anna@gmail.example", "Anna", None
+    samples.USER, "anna.lindqvist@example.org", is_admin=True, created_at=states.at(days=99)
 )
 SESSIONS = (
     SessionView(
         uuid.uuid4(),
         "browser",
-        samples.at(hours=1),
-        samples.at(),
+        states.at(hours=1),
+        states.at(),
         "127.0.0.1",
         "Firefox on Linux",
         True,
     ),
-    SessionView(uuid.uuid4(), "bearer", samples.at(days=1), samples.at(days=1), None, None, False),
+    SessionView(uuid.uuid4(), "bearer", states.at(days=1), states.at(days=1), None, None, False),
 )
-EFFECT = UnlinkEffect(samples.GOOGLE, 402, ("/Photos/Travel/a.jpg", "/notes.md"), 25, 130)
+EFFECT = UnlinkEffect(states.GOOGLE, 402, ("/Photos/Travel/a.jpg", "/notes.md"), 25, 130)
 FOLDER_AT = f"/files/{samples.TRAVEL.id}"
 UPLOAD = {
     "folder": samples.TRAVEL,
@@ -72,11 +64,13 @@ UPLOAD = {
     "limit_bytes": 1 << 40,
     "free_bytes": 1 << 36,
 }
-NOTHING: dict[str, object] = {"usage": samples.NO_USAGE, "running_jobs": ()}
 
 
 def job(view: Any, **values: Any) -> dict[str, object]:
-    return {"detail": replace(samples.DETAIL, job=view, callout=None, **values), "auto": None}
+    return {
+        "detail": replace(samples.DETAIL, job=view, callout=None, **{"waits_for": (), **values}),
+        "auto": None,
+    }
 
 
 ENDED: Final = {"can_cancel": False, "chunk_map": samples.chunk_map(73, 146, 200)}
@@ -118,7 +112,7 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
             "page": samples.FOLDER_PAGE,
             "sort": "-size",
             "selected": samples.PANORAMA,
-            "placement": samples.placed((samples.GOOGLE, samples.ONEDRIVE, samples.WORK), 22),
+            "placement": samples.placed((states.GOOGLE, states.ONEDRIVE, states.WORK), 22),
         },
     ),
     "files-selected-folder": (
@@ -154,13 +148,13 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
         "files/details.html",
         {
             "node": samples.PANORAMA,
-            "placement": samples.placed(samples.ACCOUNTS, 300, 120),
+            "placement": samples.placed(states.ACCOUNTS, 300, 120),
             "crumbs": samples.CRUMBS,
         },
     ),
     "details-one-account": (
         "files/details.html",
-        {"node": samples.PANORAMA, "placement": samples.placed((samples.GOOGLE,), 1), "crumbs": ()},
+        {"node": samples.PANORAMA, "placement": samples.placed((states.GOOGLE,), 1), "crumbs": ()},
     ),
     "details-waiting": (
         "files/details.html",
@@ -213,6 +207,10 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
             ),
             "filter": "all",
             "counts": {"all": 8, "running": 4, "needs_you": 1, "done": 3},
+            "waits": {
+                samples.RETRYING.id: ("Waits for OneDrive until ", states.at(minutes=-14)),
+                samples.WAITING.id: ("Waits for you to sign in again to Work Drive",),
+            },
         },
     ),
     "jobs-none": ("jobs/list.html", {"jobs": (), "filter": "all", "counts": {}, **NOTHING}),
@@ -225,54 +223,21 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
     "job-partly": ("jobs/job.html", job(samples.PARTLY, can_retry=True, **ENDED)),
     "job-failed": ("jobs/job.html", job(samples.FAILED, can_retry=True, files_hidden=12, **ENDED)),
     "job-retrying": ("jobs/job.html", job(samples.RETRYING)),
+    "job-needs-you": (
+        "jobs/job.html",
+        job(
+            replace(samples.RETRYING, state="needs_you"),
+            waits_for=(states.WORK, states.SILENT),
+        ),
+    ),
     "job-cancelled": ("jobs/job.html", job(samples.CANCELLED, protection=0, **ENDED)),
     "job-delete": ("jobs/job.html", job(samples.DELETING, **BARE)),
     "job-deleted": (
         "jobs/job.html",
-        job(replace(samples.DELETING, state="done", finished_at=samples.NOW), **BARE),
+        job(replace(samples.DELETING, state="done", finished_at=states.NOW), **BARE),
     ),
     "job-body": ("jobs/_body.html", {"detail": samples.DETAIL}),
-    "clouds": (
-        "clouds/list.html",
-        {"accounts": samples.ACCOUNTS, "offers": (GOOGLE, ONEDRIVE, FOLDER)},
-    ),
-    "clouds-none": (
-        "clouds/list.html",
-        {"accounts": (), "offers": (GOOGLE, FOLDER), "simulated": False, **NOTHING},
-    ),
-    "link": ("clouds/link.html", {"offer": GOOGLE, "errors": {}, "values": {}, "folder_roots": ()}),
-    "link-folder": (
-        "clouds/link.html",
-        {
-            "offer": FOLDER,
-            "errors": {},
-            "values": {"path": ""},
-            "folder_roots": ("/srv/shards", "/mnt"),
-        },
-    ),
-    "link-folder-wrong": (
-        "clouds/link.html",
-        {
-            "offer": FOLDER,
-            "errors": {"path": ["Not allowed."]},
-            "values": {"path": "/etc"},
-            "folder_roots": ("/srv",),
-        },
-    ),
-    "link-refused": (
-        "clouds/link.html",
-        {"offer": GOOGLE, "errors": {"provider": ["Not now."]}, "values": {}, "folder_roots": ()},
-    ),
-    "continue": (
-        "clouds/continue.html",
-        {"offer": GOOGLE, "oauth_url": "http://localhost:9/o?state=x&y=z"},
-    ),
-    "confirm": ("clouds/confirm.html", {"proposal": PROPOSAL}),
-    "confirm-again": ("clouds/confirm.html", {"proposal": replace(PROPOSAL, relinks=samples.WORK)}),
-    "link-failed": (
-        "clouds/link_failed.html",
-        {"offer": GOOGLE, "reason": "You did not allow what we ask for."},
-    ),
+    **ACCOUNT_PAGES,
     "unlink": ("clouds/unlink.html", {"effect": EFFECT, "errors": {}}),
     "unlink-wrong": (
         "clouds/unlink.html",
@@ -281,6 +246,7 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
     "unlink-empty": ("clouds/unlink.html", {"effect": replace(EFFECT, shards=0), "errors": {}}),
     "storage": ("storage/usage.html", {"usage": samples.USAGE}),
     "storage-less": ("storage/usage.html", {"usage": samples.LESS_PROTECTED}),
+    "storage-states": ("storage/usage.html", {"usage": STATES_USAGE}),
     "storage-none": ("storage/usage.html", NOTHING),
     "settings": ("settings/profile.html", {}),
     "password": ("settings/password.html", {"errors": {}}),
@@ -322,7 +288,7 @@ def build(theme: str = "system") -> Flask:
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 3600
     app.secret_key = "only for flashed messages"
     clock = ManualClock()
-    clock.advance((samples.NOW - clock.now()).total_seconds())
+    clock.advance((states.NOW - clock.now()).total_seconds())
     filters.register(app, clock)
     app.add_url_rule("/", "index", index)
     app.add_url_rule("/<name>", "page", page)
@@ -337,6 +303,8 @@ def build(theme: str = "system") -> Flask:
             "asset": lambda path: f"/static/{path}",
             "csrf_token": lambda: "stub",
             "simulated": True,
+            "weather": "http://localhost:9/weather",
+            "waits": {},
             "endpoint": "",
             "reference": "K3-99F0",
         }

@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from balancecloud.library.views import (
     AccountShare,
@@ -28,85 +28,19 @@ from balancecloud.library.views import (
     Stages,
     Usage,
 )
+from tests.web.pages.account_samples import (
+    ACCOUNTS,
+    FOLDER,
+    GIB,
+    GOOGLE,
+    NOW,
+    ONEDRIVE,
+    WORK,
+    at,
+)
 
-NOW = datetime(2026, 11, 23, 14, 6, 31, tzinfo=UTC)
 USER = uuid.UUID(int=1)
 MIB = 1 << 20
-GIB = 1 << 30
-
-
-def at(**past: float) -> datetime:
-    return NOW - timedelta(**past)
-
-
-def _account(number: int, **values: object) -> AccountView:
-    made = AccountView(
-        id=uuid.UUID(int=100 + number),
-        provider="google_drive",
-        provider_title="Google Drive",
-        provider_account_id=f"id-{number}",
-        address="anna@gmail.example",
-        label="Google Drive",
-        letter="G",
-        color=number % 5,
-        simulated=True,
-        is_connected=True,
-        state="healthy",
-        state_reason=None,
-        state_sentence="Healthy",
-        state_since=at(days=3),
-        paused_until=None,
-        token_expires_at=at(hours=-1),
-        total_bytes=15 * GIB,
-        used_bytes=9 * GIB,
-        stored_bytes=4 * GIB,
-        shards=402,
-        room_read_at=at(minutes=4),
-        created_at=at(days=90),
-        updated_at=at(minutes=4),
-    )
-    return replace(made, **values)  # type: ignore[arg-type]
-
-
-GOOGLE = _account(0)
-ONEDRIVE = _account(
-    1,
-    provider="onedrive",
-    provider_title="OneDrive",
-    label="OneDrive",
-    letter="O",
-    address="anna@outlook.example",
-    state="slowed",
-    state_sentence="Slowed down until 14:20",
-    used_bytes=3 * GIB,
-    stored_bytes=2 * GIB,
-    total_bytes=5 * GIB,
-    shards=211,
-)
-WORK = _account(
-    2,
-    label="Work Drive",
-    letter="W",
-    address="anna.lindqvist@a-rather-long-company-name.example",
-    state="sign_in_again",
-    state_sentence="Sign in again",
-    is_connected=False,
-    shards=188,
-)
-FOLDER = _account(
-    3,
-    provider="folder",
-    provider_title="Folder",
-    label="NAS in the cellar",
-    letter="F",
-    address=None,
-    simulated=False,
-    total_bytes=None,
-    used_bytes=6 * GIB,
-    stored_bytes=6 * GIB,
-    shards=620,
-)
-ACCOUNTS = (GOOGLE, ONEDRIVE, WORK, FOLDER)
 
 
 def share(account: AccountView, count: int) -> AccountShare:
@@ -411,6 +345,6 @@ DETAIL = JobDetail(
     chunk_map=chunk_map(73, 146, 58),
     happenings=HAPPENINGS,
     can_cancel=True,
-    callout="OneDrive asked us to slow down. The other accounts carry on. Nothing to do for you.",
+    waits_for=(ONEDRIVE,),
     as_of=NOW,
 )

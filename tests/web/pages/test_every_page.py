@@ -102,7 +102,17 @@ def test_t_15_names_are_text_never_markup(gallery: FlaskClient) -> None:
 
 
 def test_simulated_accounts_are_labelled_wherever_they_are_shown(gallery: FlaskClient) -> None:
-    for name in ("clouds", "job", "storage", "link", "continue", "confirm", "unlink"):
+    for name in (
+        "clouds",
+        "job",
+        "storage",
+        "link",
+        "continue",
+        "confirm",
+        "unlink",
+        "account-sign-in",
+        "account-other-wrong",
+    ):
         assert ">Simulated<" in gallery.get(f"/{name}").text, name
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancecloud.web import filters
-from tests.web.pages.samples import NOW
+from tests.web.pages.account_samples import NOW
 
 COUNTS = st.integers(0, 1 << 62)
 

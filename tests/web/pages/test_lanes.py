@@ -3,24 +3,25 @@
 import itertools
 
 from balancecloud.web import lanes
+from tests.web.pages import account_samples as states
 from tests.web.pages import samples
 
 
 def test_each_account_has_a_row_with_its_counts() -> None:
-    drawn = lanes.draw_placement(samples.placed(samples.ACCOUNTS[:3], 22))
+    drawn = lanes.draw_placement(samples.placed(states.ACCOUNTS[:3], 22))
     assert [row.account.letter for row in drawn] == ["G", "O", "W"]
     assert [(row.stored_count, row.total) for row in drawn] == [(22, 22)] * 3
     assert all(row.stored.count("M") == 22 and not row.wrong for row in drawn)
 
 
 def test_many_chunks_share_columns_and_the_worst_state_shows() -> None:
-    drawn = lanes.draw_placement(samples.placed(samples.ACCOUNTS[:3], 300, missing=120))
+    drawn = lanes.draw_placement(samples.placed(states.ACCOUNTS[:3], 300, missing=120))
     assert all(row.total <= 28 for row in drawn)
     assert sum(row.wrong.count("M") for row in drawn) == 1
 
 
 def test_no_chunks_draw_nothing() -> None:
-    (row,) = lanes.draw_placement(samples.placed(samples.ACCOUNTS[:1], 0))
+    (row,) = lanes.draw_placement(samples.placed(states.ACCOUNTS[:1], 0))
     assert (row.stored, row.waiting, row.absent, row.wrong) == ("", "", "", "")
 
 
