@@ -6,9 +6,10 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cloudsim.control import routes as control
+from cloudsim.door import Door, own_hosts
 from cloudsim.google import drive
 from cloudsim.google.refusals import bad_request, refusal
 from cloudsim.microsoft import graph
@@ -19,6 +20,9 @@ from cloudsim.pages import render, stylesheet
 from cloudsim.requestlog import Entry, RequestLog, path_without_secrets
 from cloudsim.routing import Call, Hook, Refusal, Route, Router
 from cloudsim.settings import Services, Settings, open_services
+from cloudsim.weather import page as weather_page
+from cloudsim.weather.passage import Passage
+from cloudsim.weather.sky import Weather
 from cloudsim.wire.listener import Listener
 from cloudsim.wire.messages import (
     BadBody,
@@ -37,18 +41,26 @@ _log = logging.getLogger("cloudsim")
 class Simulator:
     """Answers requests; hooks stand around each route in the order they were given."""
 
-    def __init__(self, services: Services, hooks: Sequence[Hook] = ()) -> None:
+    def __init__(
+        self,
+        services: Services,
+        hooks: Sequence[Hook] = (),
+        own_hosts: frozenset[str] = frozenset(),
+    ) -> None:
         self.services = services
         self.log = RequestLog()
+        self.weather = Weather(services.clock, watching=services.settings.control)
         self._hooks = tuple(hooks)
+        door = Door(own_hosts)
         routes = [
             Route("own", "index", "GET", re.compile(""), index),
             Route("own", "style", "GET", re.compile(r"style\.css"), style),
             Route("own", "health", "GET", re.compile("health"), health),
+            *weather_page.routes(self.weather, door),
             *google.routes(), *drive.routes(), *microsoft.routes(), *graph.routes(),
         ]  # fmt: skip
         if services.settings.control:
-            routes += control.routes(self.log)
+            routes += control.routes(self.log, self.weather, door)
         self._router = Router(routes)
 
     def __call__(self, request: Request) -> Response:
@@ -56,23 +68,38 @@ class Simulator:
         if found is None:
             return _no_route(self.services, request)
         route, path = found
-        query = read_params(request.query_text)
-        call = Call(self.services, request, query, path, None)
+        call = Call(self.services, request, read_params(request.query_text), path, None)
+        visit = _Visit(route, call, self.services.clock.now())
+        if self.weather.watching and route.provider in _WEATHERED:
+            visit.passage = Passage(self.weather, route, call)
         try:
-            caller = route.guard(self.services, request, query)
-            call = Call(self.services, request, query, path, caller)
-            response = self._answer(route, call)
+            response = self._weathered(visit)
+        except BaseException:  # a hangup, as a rule: there is no answer
+            if visit.passage:
+                visit.passage.end()
+            self._note(visit, 0, 0)
+            raise
+        self._note(visit, response.status, response.length)
+        return response
+
+    def _weathered(self, visit: "_Visit") -> Response:
+        response = self._answered(visit)
+        return visit.passage.answered(response) if visit.passage else response
+
+    def _answered(self, visit: "_Visit") -> Response:
+        route = visit.route
+        try:
+            visit.call = visit.passage.enter() if visit.passage else _guarded(route, visit.call)
+            return self._answer(route, visit.call)
         except Refusal as refused:
-            response = refused.response
+            return refused.response
         except BadBody as error:
-            response = _bad_body(route, call, error)
+            return _bad_body(route, visit.call, error)
         except Hangup:
             raise
         except Exception:  # noqa: BLE001 - the error page: one fault must not end the server
             _log.exception("%s %s failed", route.provider, route.name)
-            response = json_response({"error": "The simulator itself failed."}, 500)
-        self._note(route, call, response)
-        return response
+            return json_response({"error": "The simulator itself failed."}, 500)
 
     def _answer(self, route: Route, call: Call) -> Response:
         if call.caller is not None and call.caller.account.state == "gone":
@@ -85,18 +112,42 @@ class Simulator:
             response = hook.after(route, call, response)
         return response
 
-    def _note(self, route: Route, call: Call, response: Response) -> None:
+    def _note(self, visit: "_Visit", status: int, length: int) -> None:
+        route, request = visit.route, visit.call.request
         if route.provider == "_sim":
             return
-        request = call.request
         self.log.add(
             Entry(
                 self.log.next_number(), self.services.clock.now(), route.provider, route.name,
-                call.caller.account.person.address if call.caller else "", request.method,
-                path_without_secrets(request.path), response.status, request.header("range"),
-                request.body.length, response.length,
+                visit.address, request.method, path_without_secrets(request.path), status,
+                request.header("range"), request.body.length, length, visit.began,
+                visit.passage.hit_by if visit.passage else "",
             )
         )  # fmt: skip
+
+
+_WEATHERED = frozenset({"google", "microsoft"})
+
+
+@dataclass
+class _Visit:
+    """One request while it is answered."""
+
+    route: Route
+    call: Call
+    began: float
+    passage: Passage | None = None
+
+    @property
+    def address(self) -> str:
+        """Whose account it is about, as far as that is known."""
+        if self.passage:
+            return self.passage.address
+        return self.call.caller.account.person.address if self.call.caller else ""
+
+
+def _guarded(route: Route, call: Call) -> Call:
+    return replace(call, caller=route.guard(call.services, call.request, call.query))
 
 
 def index(call: Call) -> Response:
@@ -186,12 +237,13 @@ def listening(settings: Settings, hooks: Sequence[Hook] = ()) -> Iterator[Runnin
         local_url = f"http://{host}:{listener.port}"
         url = settings.public_url.rstrip("/") or local_url
         services = open_services(settings, url)
-        simulator = Simulator(services, hooks)
+        simulator = Simulator(services, hooks, own_hosts(url, listener.port))
         try:
             yield Running(
                 url, local_url, simulator, listener.stop, lambda: listener.serve(simulator)
             )
         finally:
+            simulator.weather.close()
             listener.stop()
             listener.wait(2.0)
             services.database.close()

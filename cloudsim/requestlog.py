@@ -22,10 +22,12 @@ class Entry:
     account: str
     method: str
     path: str  # no query: tokens and upload ids travel there
-    status: int
+    status: int  # 0: there was no answer
     range: str
     sent_length: int | None
     answer_length: int
+    began: float  # when its head had come; at is when its answer was ready
+    weather: str = ""  # the rule or condition that met it
 
 
 class RequestLog:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from cloudsim.conditions import FAIR, Conditions
 from cloudsim.settings import Services
 from cloudsim.store.accounts import Account
 from cloudsim.wire.messages import Params, Request, Response
@@ -36,6 +37,7 @@ class Call:
     query: Params = field(repr=False)
     path: Mapping[str, str]
     caller: Caller | None
+    conditions: Conditions = FAIR  # what the weather is for it
 
     @property
     def known_caller(self) -> Caller:
@@ -43,6 +45,16 @@ class Call:
         if self.caller is None:
             raise LookupError("This route has no guard.")
         return self.caller
+
+
+def first_unlisted(call: Call) -> list[int]:
+    """Give the seq from which on objects are too new for lists, where lists lag; else nothing."""
+    lag_s = call.conditions.list_lag_s
+    if not lag_s:
+        return []
+    moment = call.services.clock.now() - lag_s
+    first = call.services.objects.first_made_after(call.known_caller.account.id, moment)
+    return [] if first is None else [first]
 
 
 Guard = Callable[[Services, Request, Params], Caller | None]

@@ -6,18 +6,27 @@ from collections.abc import Callable
 from typing import Any
 
 from cloudsim.clock import utc_text
+from cloudsim.control import acts as control_acts
+from cloudsim.control import weather as control_weather
+from cloudsim.control.finding import ACCOUNT as _ACCOUNT
+from cloudsim.control.finding import OBJECT as _OBJECT
+from cloudsim.control.finding import account_of as _account
+from cloudsim.control.finding import object_of as _object
+from cloudsim.control.refusals import refused
+from cloudsim.door import Door, Turned
 from cloudsim.requestlog import RequestLog
-from cloudsim.routing import Call, Handler, Refusal, Route
+from cloudsim.routing import Call, Handler, Route
+from cloudsim.settings import Services
 from cloudsim.store.accounts import Account, BadAddress
 from cloudsim.store.objects import Object, Selection
-from cloudsim.wire.messages import BadBody, FileSlice, Response, json_response
+from cloudsim.weather.sky import Weather
+from cloudsim.wire.messages import FileSlice, Params, Request, Response, json_response
 
-_ACCOUNT = "accounts/(?P<provider>google|microsoft)/(?P<address>[^/]+)"
-_OBJECT = _ACCOUNT + "/objects/(?P<id>[^/]+)"
 _EVERYTHING = 10_000_000
 
 
-def routes(log: RequestLog) -> list[Route]:
+def routes(log: RequestLog, weather: Weather, door: Door) -> list[Route]:
+    """All calls; each only for who comes in by this door."""
     table: list[tuple[str, str, Handler]] = [
         ("GET", "people", list_people),
         ("POST", "people", add_person),
@@ -32,12 +41,22 @@ def routes(log: RequestLog) -> list[Route]:
         ("POST", _OBJECT + "/corrupt", corrupt),
         ("DELETE", _OBJECT, delete_object),
         ("POST", "clock", advance_clock),
-        ("POST", "reset", _reset_with(log)),
+        ("POST", "reset", _reset_with(log, weather)),
         ("GET", "log", _reading(log)),
         ("DELETE", "log", _clearing(log)),
+        *control_acts.table(),
+        *control_weather.table(weather),
     ]
+
+    def guard(services: Services, request: Request, query: Params) -> None:
+        del services, query
+        try:
+            door.check(request)
+        except Turned as turned:
+            raise refused(turned.status, str(turned)) from turned
+
     return [
-        Route("_sim", f"control {method} {path}", method, re.compile(path), handler)
+        Route("_sim", f"control {method} {path}", method, re.compile(path), handler, guard)
         for method, path, handler in table
     ]
 
@@ -51,7 +70,7 @@ def add_person(call: Call) -> Response:
     try:
         person = call.services.accounts.person(str(call.request.json().get("address", "")))
     except BadAddress as error:
-        raise _refused(400, str(error)) from error
+        raise refused(400, str(error)) from error
     return json_response({"address": person.address, "name": person.name}, 201)
 
 
@@ -62,13 +81,6 @@ def list_accounts(call: Call) -> Response:
 
 def get_account(call: Call) -> Response:
     return json_response(_account_json(_account(call)))
-
-
-def _account(call: Call) -> Account:
-    found = call.services.accounts.find(call.path["provider"], call.path["address"])
-    if found is None:
-        raise _refused(404, "No such account.")
-    return found
 
 
 def _account_json(account: Account) -> dict[str, Any]:
@@ -92,7 +104,7 @@ def set_quota(call: Call) -> Response:
     account = _account(call)
     total = call.request.json().get("total", 0)
     if total is not None and (not isinstance(total, int) or total < 0):
-        raise _refused(400, "total is a number of bytes, or null.")
+        raise refused(400, "total is a number of bytes, or null.")
     call.services.accounts.set_quota(account.id, total)
     return json_response(_account_json(_account(call)))
 
@@ -102,7 +114,7 @@ def set_state(call: Call) -> Response:
     account = _account(call)
     state = call.request.json().get("state")
     if state not in {"on", "gone"}:
-        raise _refused(400, "state is on or gone.")
+        raise refused(400, "state is on or gone.")
     call.services.accounts.set_state(account.id, state)
     return json_response(_account_json(_account(call)))
 
@@ -150,17 +162,10 @@ def _object_json(call: Call, one: Object, *, with_hash: bool) -> dict[str, Any]:
     return answer
 
 
-def _object(call: Call) -> Object:
-    found = call.services.objects.find(call.path["id"])
-    if found is None or found.account != _account(call).id:
-        raise _refused(404, "No such object.")
-    return found
-
-
 def get_content(call: Call) -> Response:
     found = _object(call)
     if found.blob is None:
-        raise _refused(404, "It has no content.")
+        raise refused(404, "It has no content.")
     kind = (("Content-Type", "application/octet-stream"),)
     return Response(200, b"", kind, FileSlice(call.services.blobs.open(found.blob), 0, found.size))
 
@@ -170,7 +175,7 @@ def corrupt(call: Call) -> Response:
     found = _object(call)
     offset = call.request.json().get("offset", 0)
     if found.blob is None or not isinstance(offset, int) or not 0 <= offset < found.size:
-        raise _refused(400, "There is no such byte.")
+        raise refused(400, "There is no such byte.")
     call.services.blobs.flip_bit(found.blob, offset)
     return json_response({})
 
@@ -185,15 +190,16 @@ def advance_clock(call: Call) -> Response:
     """{"seconds": n}: so much time passes at once."""
     seconds = call.request.json().get("seconds", 0)
     if not isinstance(seconds, int | float) or seconds < 0:
-        raise _refused(400, "seconds is a number, and time does not run backwards.")
+        raise refused(400, "seconds is a number, and time does not run backwards.")
     call.services.clock.advance(seconds)
     return json_response({"now": utc_text(call.services.clock.now())})
 
 
-def _reset_with(log: RequestLog) -> Callable[[Call], Response]:
+def _reset_with(log: RequestLog, weather: Weather) -> Callable[[Call], Response]:
     def reset(call: Call) -> Response:
-        """Make the world as at its first start."""
+        """Make the world as at its first start, with fair weather."""
         services = call.services
+        weather.reset()
         services.accounts.remove_everybody()
         services.blobs.sweep(services.objects.blobs_in_use(), services.uploads.unfinished())
         services.accounts.settle_first_people()
@@ -207,7 +213,7 @@ def _reading(log: RequestLog) -> Callable[[Call], Response]:
     def read_log(call: Call) -> Response:
         text = call.query.get("since", "0")
         if not (text.isascii() and text.isdigit()):
-            raise _refused(400, "since is a number.")
+            raise refused(400, "since is a number.")
         return json_response({"requests": log.since(int(text))})
 
     return read_log
@@ -220,11 +226,3 @@ def _clearing(log: RequestLog) -> Callable[[Call], Response]:
         return Response(204)
 
     return clear_log
-
-
-def _refused(status: int, sentence: str) -> Refusal:
-    return Refusal(json_response({"error": sentence}, status))
-
-
-def refuse_bad_body(error: BadBody) -> Response:
-    return json_response({"error": str(error)}, 400)

@@ -8,7 +8,7 @@ from cloudsim.google.query import Condition, read_query
 from cloudsim.google.refusals import invalid
 from cloudsim.google.resource import SHORT_MASK, file_json, sees_all
 from cloudsim.paging import BadPageToken, page_token, read_page_token
-from cloudsim.routing import Call
+from cloudsim.routing import Call, first_unlisted
 from cloudsim.store.objects import Object, Selection
 from cloudsim.wire.messages import Response, json_response
 
@@ -74,6 +74,7 @@ def _page(call: Call, keys: list[_Key], at_most: int) -> list[Object]:
     parts = [Condition("account = ?", (caller.account.id,))]
     if not sees_all(caller):
         parts.append(Condition("maker = ?", (caller.client,)))
+    parts += [Condition("seq < ?", (first,)) for first in first_unlisted(call)]
     if call.query.get("q").strip():
         parts.append(read_query(call.query.get("q"), caller.account.root_id))
     if token := call.query.get("pageToken"):

@@ -25,13 +25,14 @@ from cloudsim.microsoft.resource import (
     selected_all,
 )  # fmt: skip
 from cloudsim.paging import BadPageToken, page_token, read_page_token
-from cloudsim.routing import Call
+from cloudsim.routing import Call, first_unlisted
 from cloudsim.store.objects import (
     FOLDER_MIME,
     Change,
     NameTaken,
     NewObject,
     Object,
+    Selection,
     Vanished,
     live_children,
 )
@@ -72,7 +73,11 @@ def named_drive(call: Call) -> Response:
 
 def get_item(call: Call) -> Response:
     may_read(call)
-    found = find_item(call, read_address(call))
+    address = read_address(call)
+    found = find_item(call, address)
+    is_unlisted = found != "root" and any(found.seq >= first for first in first_unlisted(call))
+    if address.names and is_unlisted:
+        raise not_found(call)  # by its id it is found at once
     return json_response(selected(item_json(call, found), call.query.get("$select")))
 
 
@@ -84,7 +89,10 @@ def children(call: Call) -> Response:
     size = _page_size(call)
     parent = parent_id(call, folder)
     after = _read_token(call, parent)
-    found = call.services.objects.select(live_children(account.id, parent, after), size + 1)
+    wanted = live_children(account.id, parent, after)
+    for first in first_unlisted(call):
+        wanted = Selection(f"{wanted.where} AND seq < ?", (*wanted.values, first), wanted.order)
+    found = call.services.objects.select(wanted, size + 1)
     shown = (item_json(call, item) for item in found[:size])
     answer: dict[str, Any] = {"value": selected_all(shown, call.query.get("$select"))}
     if len(found) > size:

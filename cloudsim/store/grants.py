@@ -170,6 +170,19 @@ class Grants:
         with self._database.changing() as rows:
             rows.execute("UPDATE tokens SET expires = ? WHERE hash = ?", (expires, _hash(token)))
 
+    def retire(self, token: str, moment: float) -> None:
+        """Let a token that was replaced die then, unless it dies earlier."""
+        with self._database.changing() as rows:
+            rows.execute(
+                "UPDATE tokens SET expires = min(expires, ?) WHERE hash = ?", (moment, _hash(token))
+            )
+
+    def is_linked(self, account: AccountId) -> bool:
+        """Whether any client holds a grant of the account."""
+        with self._database.reading() as rows:
+            found = rows.execute("SELECT 1 FROM grants WHERE account = ?", (account,)).fetchone()
+        return found is not None
+
     def revoke(self, token: str) -> None:
         """End the grant behind an access or refresh token; BadToken when there is none."""
         with self._database.changing() as rows:

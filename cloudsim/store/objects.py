@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from cloudsim.store.blobs import Content
 from cloudsim.store.database import Database
 
 FOLDER_MIME = "application/vnd.google-apps.folder"
+_MADE_LATELY = 10_000  # of all accounts, for lists that lag
 
 
 class IdInUse(Exception):
@@ -97,6 +99,7 @@ class Objects:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._made: deque[tuple[AccountId, int, float]] = deque(maxlen=_MADE_LATELY)
 
     def find(self, object_id: str) -> Object | None:
         with self._database.reading() as rows:
@@ -136,7 +139,14 @@ class Objects:
             except sqlite3.IntegrityError as error:
                 raise (IdInUse if "objects.id" in str(error) else NameTaken) from error
             row = rows.execute("SELECT * FROM objects WHERE id = ?", (new.id,)).fetchone()
+            self._made.append((new.account.id, row["seq"], now))
         return _object(row)
+
+    def first_made_after(self, account: AccountId, moment: float) -> int | None:
+        """Give the seq of the account's first object made since, for what lags behind."""
+        with self._database.reading():  # nobody adds meanwhile
+            made = (seq for whose, seq, at in self._made if whose == account and at > moment)
+            return next(made, None)
 
     def replace_content(
         self, object_id: str, content: Content, mime: str

@@ -98,6 +98,20 @@ class PromptedBody:
         return self._body.readinto(buffer)
 
 
+class HeldBody:
+    """A small body that was read ahead, to be read once more."""
+
+    def __init__(self, content: bytes) -> None:
+        self.length: int | None = len(content)
+        self._left = memoryview(content)
+
+    def readinto(self, buffer: memoryview) -> int:
+        count = min(len(buffer), len(self._left))
+        buffer[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+
 AnyBody = SizedBody | ChunkedBody | PromptedBody
 
 

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from cloudsim.wire.bodies import AnyBody, ChunkedBody, PromptedBody, SizedBody, drain, prompt_by
 from cloudsim.wire.messages import FileSlice, Hangup, Request, Response
+from cloudsim.wire.odd_sending import send_oddly
 
 Application = Callable[[Request], Response]
 
@@ -41,10 +42,13 @@ def _serve_one(sock: socket.socket, reader: io.BufferedReader, application: Appl
     body = _body(sock, reader, headers)
     path, _, query_text = target.partition("?")
     response = application(Request(method, path, query_text, headers, body))
-    keep = _keeps_alive(version, headers)
-    if keep and not _may_follow(body):
-        keep = False
-    _send(sock, method, response, keep=keep)
+    try:
+        keep = _keeps_alive(version, headers)
+        if keep and not _may_follow(body):
+            keep = False
+        _send(sock, method, response, keep=keep)
+    finally:
+        response.leave()
     return keep
 
 
@@ -103,15 +107,17 @@ def _may_follow(body: AnyBody) -> bool:
 def _send(sock: socket.socket, method: str, response: Response, *, keep: bool) -> None:
     lines = [f"HTTP/1.1 {response.status} {_REASONS.get(response.status, 'Unknown')}"]
     lines += [f"{name}: {_one_line(value)}" for name, value in response.headers]
-    if response.status not in {204, 304}:
-        lines.append(f"Content-Length: {response.length}")
+    if response.status not in {204, 304} and response.told_length is not None:
+        lines.append(f"Content-Length: {response.told_length}")
     lines += [f"Date: {formatdate(usegmt=True)}", "Server: cloudsim"]
     lines.append("Connection: keep-alive" if keep else "Connection: close")
     head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
-    if response.file is None:
+    if response.delivery is not None and not response.delivery.is_plain:
+        send_oddly(sock, head, response)
+    elif response.file is None:
         sock.sendall(head if method == "HEAD" else head + response.body)
-        return
-    _send_file(sock, head, response.file)
+    else:
+        _send_file(sock, head, response.file)
 
 
 def _one_line(value: str) -> str:
@@ -120,7 +126,6 @@ def _one_line(value: str) -> str:
 
 
 def _send_file(sock: socket.socket, head: bytes, part: FileSlice) -> None:
-    with part.file as file:
-        sock.sendall(head, socket.MSG_MORE)
-        if part.length and sock.sendfile(file, part.start, part.length) < part.length:
-            raise Hangup("The file is shorter than it was.")
+    sock.sendall(head, socket.MSG_MORE)
+    if part.length and sock.sendfile(part.file, part.start, part.length) < part.length:
+        raise Hangup("The file is shorter than it was.")

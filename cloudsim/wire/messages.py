@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import parse_qs
 
+from cloudsim.wire.delivery import Delivery
+
 _BODY_AT_MOST = 1 << 20  # metadata and forms; a body of content is streamed instead
 
 
@@ -113,10 +115,28 @@ class Response:
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     file: FileSlice | None = None
+    delivery: Delivery | None = field(default=None, repr=False)
 
     @property
     def length(self) -> int:
         return self.file.length if self.file else len(self.body)
+
+    @property
+    def told_length(self) -> int | None:
+        """The length its head announces, if any."""
+        way = self.delivery
+        if way is None:
+            return self.length
+        if way.endless:
+            return None
+        return self.length + (way.filler if way.filler_told else 0)
+
+    def leave(self) -> None:
+        """Let go of the file and tell whoever waits that it has left, or never will."""
+        if self.file:
+            self.file.file.close()
+        if self.delivery:
+            self.delivery.done()
 
     def with_headers(self, *more: tuple[str, str]) -> "Response":
         return replace(self, headers=self.headers + more)

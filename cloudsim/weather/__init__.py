@@ -1,0 +1,1 @@
+"""Faults and conditions: what makes the simulated clouds slow, full, rude or gone."""
