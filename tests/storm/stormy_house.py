@@ -86,6 +86,11 @@ class StormyHouse:
         """Return the plaintext bytes of a job whose shards are all confirmed, by the rows."""
         return self._number(CONFIRMED, job=uuid.UUID(job_id))
 
+    def total_bytes(self, job_id: str) -> int:
+        """Return the size of a job's files."""
+        query = "SELECT coalesce(sum(size), 0) FROM versions WHERE job_id = :job"
+        return self._number(query, job=uuid.UUID(job_id))
+
     def unfinished_files(self, job_id: str) -> int:
         """Return how many versions of a job are not committed as stored."""
         return self._number(

@@ -13,6 +13,7 @@ from cloudsim.weather.effects import Answer, Delay, Drop, Effect, Truncate
 from cloudsim.weather.rules import Rule
 from tests.journey.client import Program
 from tests.services.databases import Databases
+from tests.storm.reader import Reader
 from tests.storm.stormy_house import StormyHouse, stormy_house
 from tests.storm.witness import Witness, wait_until
 
@@ -72,7 +73,8 @@ def weather_a_storm(place: StormyHouse, files: int) -> None:
     sizes = _sizes(files)
     third = files // 3
     patience = 60 + 3 * files
-    with Witness(place, owner) as witness:
+    reader = Reader(owner.base).sign_in(owner.email)
+    with Witness(place, owner, reader) as witness:
         stored = _send(owner, witness, sizes[: 2 * third])
         wait_until(lambda: place.stored_files() >= third, patience, "the first third")
         place.revoke(*REVOKED)

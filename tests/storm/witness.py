@@ -10,6 +10,7 @@ from typing import Any
 import requests
 
 from tests.journey.client import ENDED, Program
+from tests.storm.reader import Reader
 from tests.storm.stormy_house import StormyHouse
 
 PAUSE_SECONDS = 0.25
@@ -22,6 +23,7 @@ class Witness:
 
     place: StormyHouse
     program: Program
+    reader: Reader
     job_ids: list[str] = field(default_factory=list)
     lies: list[str] = field(default_factory=list)
     samples: int = 0
@@ -55,6 +57,11 @@ class Witness:
             self.lies.append(repr(problem)[:400])
 
     def _look(self, job_id: str) -> None:
+        self._look_through_api(job_id)
+        self._look_at_page(job_id)
+        self.samples += 1
+
+    def _look_through_api(self, job_id: str) -> None:
         committed_before = self.place.confirmed_bytes(job_id)
         was_finished = not self.place.unfinished_files(job_id)
         job = self.program.get(f"/api/jobs/{job_id}")
@@ -64,7 +71,20 @@ class Witness:
             assert job["progress"]["bytes"]["stored"] == committed_before, ("behind", job)
         if job["state"] in ENDED:
             self._over.add(job_id)
-        self.samples += 1
+
+    def _look_at_page(self, job_id: str) -> None:
+        shown = self.reader.look_at(job_id)
+        confirmed, total = self.place.confirmed_bytes(job_id), self.place.total_bytes(job_id)
+        is_whole = not self.place.unfinished_files(job_id)
+        if shown.percent_stored == 100 or shown.says_that_all_is_stored:
+            assert is_whole, ("the page says stored before the commit", shown)
+        else:
+            assert shown.percent_stored * total <= confirmed * 100, (
+                "page",
+                shown,
+                confirmed,
+                total,
+            )
 
     def _judge(self, job_id: str, job: dict[str, Any], confirmed: int) -> None:
         counts = job["progress"]["bytes"]
