@@ -149,6 +149,9 @@ def serve_download(call: Call) -> Response:
     item = call.services.objects.find(item_id) if item_id else None
     if item is None or item.blob is None:
         raise _missing()
+    if item.is_infected:
+        refused = content_refusal(403, "accessDenied", "The file is infected.", "malwareDetected")
+        raise type(refused)(refused.response.with_headers(("X-Virus-Infected", "simulated")))
     try:
         span = wanted_span(call.request.header("range"), item.size)
     except NotSatisfiable as error:

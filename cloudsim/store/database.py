@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS objects (
 );
 CREATE INDEX IF NOT EXISTS objects_by_parent ON objects (parent, name_key);
 CREATE INDEX IF NOT EXISTS objects_by_name ON objects (account, name_key);
+CREATE INDEX IF NOT EXISTS objects_in_bin ON objects (account) WHERE trashed_itself;
 CREATE UNIQUE INDEX IF NOT EXISTS one_object_per_name ON objects (account, parent, name_key)
   WHERE one_per_name AND NOT trashed;
 

@@ -15,6 +15,7 @@ from cloudsim.store.history import keep_version
 from cloudsim.store.small import keep_small
 
 FOLDER_MIME = "application/vnd.google-apps.folder"
+INFECTED = "_infected"  # among the details; names that begin so are the simulator's own
 
 
 class IdInUse(Exception):
@@ -54,6 +55,10 @@ class Object:
     trashed: bool
     trashed_itself: bool
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_infected(self) -> bool:
+        return bool(self.details.get(INFECTED))
 
 
 @dataclass(frozen=True)
@@ -198,6 +203,24 @@ class Objects:
         with self._database.changing() as rows:
             rows.execute("UPDATE objects SET trashed_itself = ? WHERE id = ?", (trashed, object_id))
             rows.execute(_TRASH_BELOW, (object_id, trashed))
+
+    def flag_infected(self, object_id: str) -> None:
+        """Let the provider's scanner take the object for harmful."""
+        with self._database.changing() as rows:
+            rows.execute(
+                "UPDATE objects SET details = json_set(details, ?, json('true')) WHERE id = ?",
+                (f"$.{INFECTED}", object_id),
+            )
+
+    def outdated_in_bin(self, account: AccountId, kept_s: float) -> list[str]:
+        """Find what lies in the bin for longer than the provider keeps it."""
+        with self._database.reading() as rows:
+            found = rows.execute(
+                "SELECT o.id FROM objects o JOIN changes c ON c.object = o.id"
+                " WHERE o.account = ? AND o.trashed_itself AND c.at <= ?",
+                (account, self._clock.now() - kept_s),
+            ).fetchall()
+        return [row["id"] for row in found]
 
     def remove(self, object_id: str) -> list[str]:
         """Remove an object and all below it for good; gives the contents that are now nobody's."""
