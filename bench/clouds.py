@@ -66,9 +66,10 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=60, help="bodies of 10 MiB, of each kind")
     given = parser.parse_args()
     size = Load(given.requests, given.large)
+    others = os.getloadavg()[0]
     with TemporaryDirectory(prefix="cloudsim-bench-") as folder:
         figures = measure(Path(folder), size)
-    report(figures, size)
+    report(figures, size, others)
 
 
 def measure(folder: Path, size: Load) -> list[Figure]:
@@ -205,14 +206,15 @@ def puts(content: bytes, bearer: str, name: str, count: int) -> list[Iterator[Se
     return [share(number) for number in range(CONNECTIONS)]
 
 
-def report(figures: list[Figure], size: Load) -> None:
+def report(figures: list[Figure], size: Load, others: float) -> None:
     copy = next(one.megabytes_per_second for one in figures if one.is_large)
     lines = [
         "# The simulator's own speed",
         "",
         f"One process of cloudsim, {CONNECTIONS} connections from another process, no pipelining;",
         f"{size.requests} small requests and {size.large} bodies of 10 MiB of each kind, one run,",
-        f"{os.cpu_count()} cores in all. Compare ratios within the table, not speeds.",
+        f"{os.cpu_count()} cores in all, on which {others:.1f} other programs were at work on average",
+        "in the minute before. Compare ratios within the table, not speeds.",
         "",
         "A core's worth is what a second of the server's own processor time does. Each kind of",
         "request runs on the echo and on both servers in turn.",

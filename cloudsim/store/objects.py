@@ -150,11 +150,10 @@ class Objects:
         with self._database.changing() as rows:
             _check_room(rows, new.account.id, size)
             try:
-                rows.execute(_INSERT, values)
+                row = rows.execute(_INSERT, values).fetchone()
             except sqlite3.IntegrityError as error:
                 raise (IdInUse if "objects.id" in str(error) else NameTaken) from error
             _keep_small(rows, content)
-            row = rows.execute("SELECT * FROM objects WHERE id = ?", (new.id,)).fetchone()
         return _object(row)
 
     def replace_content(self, object_id: str, new: Replacement) -> tuple[Object, str | None]:
@@ -257,7 +256,7 @@ class Objects:
 _INSERT = (
     "INSERT INTO objects (id, account, parent, name, name_key, one_per_name, folder, mime, size,"
     " md5, sha1, sha256, quick_xor, blob, maker, created, modified, details)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"
 )
 _BELOW = (
     "WITH RECURSIVE below(id) AS (VALUES (?) UNION SELECT o.id FROM objects o JOIN below b"
@@ -292,12 +291,16 @@ def _check_room(rows: sqlite3.Connection, account: AccountId, more: int) -> None
 
 
 def _object(row: sqlite3.Row) -> Object:
+    """Read a row in the order of its columns: by their names it takes thrice as long."""
+    (
+        seq, object_id, account, parent, name, _, _, folder, mime, size,
+        md5, sha1, sha256, quick_xor, blob, maker, created, modified, version,
+        trashed, trashed_itself, details,
+    ) = row  # fmt: skip
     return Object(
-        row["seq"], row["id"], AccountId(row["account"]), row["parent"], row["name"],
-        bool(row["folder"]), row["mime"], row["size"],
-        Digests(row["md5"], row["sha1"], row["sha256"], row["quick_xor"]),
-        row["blob"], row["maker"], row["created"], row["modified"], row["version"],
-        bool(row["trashed"]), bool(row["trashed_itself"]), json.loads(row["details"]),
+        seq, object_id, AccountId(account), parent, name, bool(folder), mime, size,
+        Digests(md5, sha1, sha256, quick_xor), blob, maker, created, modified, version,
+        bool(trashed), bool(trashed_itself), json.loads(details) if details != "{}" else {},
     )  # fmt: skip
 
 
