@@ -97,9 +97,7 @@ CREATE TRIGGER IF NOT EXISTS version_removed AFTER DELETE ON versions BEGIN
 END;
 
 -- Contents for which a file each would be too slow.
-CREATE TABLE IF NOT EXISTS small_contents (
-  blob TEXT PRIMARY KEY, bytes BLOB NOT NULL
-) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS small_contents (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 
 CREATE TABLE IF NOT EXISTS uploads (
   id TEXT PRIMARY KEY,
