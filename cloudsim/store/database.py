@@ -142,7 +142,6 @@ class Database:
         self._connection.row_factory = sqlite3.Row
         self._connection.create_function("moment", 0, clock.now)
         for setting in (
-            "locking_mode=EXCLUSIVE",  # the folder is this process's alone
             "journal_mode=WAL",
             "synchronous=OFF",
             "wal_autocheckpoint=8000",
