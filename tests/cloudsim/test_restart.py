@@ -85,7 +85,7 @@ def test_what_no_row_knows_is_swept_at_the_start(tmp_path: Path) -> None:
     orphan.write_bytes(b"x")
     half.write_bytes(b"x")
     with sqlite3.connect(tmp_path / "cloudsim.sqlite3") as rows:
-        rows.execute("INSERT INTO small_contents VALUES ('sunknown', x'00')")
+        rows.execute("INSERT INTO small_contents VALUES (77, x'00')")
     rows.close()
     services = open_services(Settings(data=tmp_path), "http://sim.example")
     with services.database.reading() as rows:
