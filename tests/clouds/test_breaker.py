@@ -36,8 +36,8 @@ def test_an_answer_between_begins_the_count_anew() -> None:
 def test_failures_far_apart_do_not_add_up() -> None:
     breaker = Breaker(lambda: 1.0)
     for number in range(50):
-        breaker.unanswered(number * 20.0, was_probe=False)
-    assert breaker.rest(1000.0) == 0
+        breaker.unanswered(number * 60.0, was_probe=False)
+    assert breaker.rest(3000.0) == 0
 
 
 def test_when_its_time_is_over_one_call_is_let_through() -> None:
