@@ -18,7 +18,7 @@ SLOWEST_PER_SECOND: Final = 0.5
 # Beyond this no provider is known to mind, and pacing would cost more than it saves.
 FASTEST_PER_SECOND: Final = 50.0
 CUT: Final = 0.7
-STEP: Final = 0.05  # of the rate that was last complained of
+STEP: Final = 0.05  # of the rate
 LEAST_STEP: Final = 0.05
 STEP_SECONDS: Final = 5.0
 CREATIONS_CAUTION: Final = 12
@@ -105,7 +105,7 @@ class CreationRate:
         if self._rate is None or not self._holds_back:
             return
         self._successes += 1
-        step = max(LEAST_STEP, STEP * self._cut_from)
+        step = max(LEAST_STEP, STEP * self._rate)
         is_near = self._rate + step >= self._cut_from
         wanted = self._rate * STEP_SECONDS * (CREATIONS_CAUTION if is_near else 1)
         if self._successes < wanted:
