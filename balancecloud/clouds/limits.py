@@ -22,6 +22,7 @@ STEP: Final = 0.05  # of the rate
 LEAST_STEP: Final = 0.05
 STEP_SECONDS: Final = 5.0
 CREATIONS_CAUTION: Final = 12
+DOUBT_SECONDS: Final = 10.0
 SEEN_SECONDS: Final = 2.0  # how far back the rate is counted when the first complaint comes
 
 
@@ -119,8 +120,16 @@ class CreationRate:
             self._rate = None
 
     def throttled(self, sent_at: float, now: float) -> None:
-        """Cut the rate, or find one to begin with; once for all that was sent before."""
+        """Cut the rate, or find one to begin with; once for all that was sent before.
+
+        A first complaint may be about too many at once, of which there are fewer now; only the
+        next one soon after it is about the rate.
+        """
         if sent_at < self._cut_at:
+            return
+        is_alone = now - self._cut_at > DOUBT_SECONDS
+        if self._rate is None and is_alone:
+            self._cut_at = now
             return
         before = self._rate if self._rate is not None else self._seen(now)
         self._cut_at = now
