@@ -20,24 +20,31 @@ TROUBLED: Final = (
     AccountState.SILENT,
     AccountState.SLOWED,
 )
+PASSING: Final = (AccountState.SILENT, AccountState.SLOWED)
 FAR: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def in_trouble(
     state: JobState, linked: Sequence[AccountView], taking_part: Collection[uuid.UUID]
 ) -> tuple[AccountView, ...]:
-    """Return the accounts a job waits for or is slowed by; those that need a person first.
+    """Return the accounts a job waits for or is slowed by, what holds it up most first.
 
     A job is concerned by the accounts that hold something of it. One that waits though those are
-    well, or though none holds anything yet, waits for any that comes back.
+    well, or though none holds anything yet, waits for any that comes back; one that tries again
+    by itself, for those that pass by themselves.
     """
     if state in ENDED or state is JobState.CANCELLING:
         return ()
     troubled = [one for one in linked if one.state in TROUBLED]
     concerned = [one for one in troubled if one.id in taking_part]
-    if not concerned and state in WAITING:
+    if not concerned and state is JobState.NEEDS_YOU:
         concerned = troubled
-    return tuple(sorted(concerned, key=_rank))
+    if not concerned and state is JobState.RETRYING:
+        concerned = [one for one in troubled if one.state in PASSING]
+    is_patient = state is JobState.RETRYING
+    return tuple(
+        sorted(concerned, key=lambda one: (one.health.needs_you is is_patient, _until(one)))
+    )
 
 
 def holding_what_goes(session: Session, job_id: uuid.UUID) -> set[uuid.UUID]:
@@ -63,13 +70,15 @@ def waits(job: JobView, linked: Sequence[AccountView]) -> Words | None:
     return _wait(found[0]) if found else None
 
 
-def _rank(account: AccountView) -> tuple[bool, datetime]:
-    return not account.health.needs_you, account.paused_until or FAR
+def _until(account: AccountView) -> datetime:
+    return account.paused_until or FAR
 
 
 def _wait(account: AccountView) -> Words:
     if account.health.action == "sign_in":
         return (f"Waits for you to sign in again to {account.label}",)
+    if account.health.action == "look_again":
+        return (f"Waits until {account.label} can be used again",)
     if account.state == AccountState.FULL:
         return (f"Waits for room on {account.label}",)
     if account.state == AccountState.SLOWED and account.paused_until:
