@@ -19,7 +19,8 @@ from balancecloud.models.clouds import CloudAccount, ShardRow
 from balancecloud.models.states import AccountState, ShardState
 
 ROOM_IS_OLD = timedelta(hours=1)
-# Of an account in trouble we count the files that need it, up to this many shards.
+# Of an account in trouble we count the files that need it, up to this many shards: 5 000 took the
+# database 60 ms on two busy cores.
 SHARDS_COUNTED = 5_000
 
 _HELD = (ShardState.STORED, ShardState.VERIFIED)

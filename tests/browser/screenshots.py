@@ -1,5 +1,7 @@
 """Photographs every page of a real BalanceCloud, light and dark, wide and narrow.
 
+The cards of accounts in every state there is are taken from the preview's values.
+
 Run it with `python -m tests.browser.screenshots docs/screenshots`; it needs a chromium.
 """
 
@@ -7,18 +9,26 @@ import os
 import re
 import shutil
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from werkzeug.serving import make_server
 
 from tests.browser.conftest import NAMES, QUIET
 from tests.browser.visitor import Visitor
+from tests.journey.clouds import take_grants_back
 from tests.journey.house import House, start
+from tests.web.pages import account_samples, preview
 
 MIB = 1 << 20
+ARCHIVE = "lindqvist.archive@example.com"
 EMAIL = "anna.lindqvist@example.org"
+STATES = tuple(account_samples.NAMED)
 THEMES = ("light", "dark")
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 FILES = {
@@ -117,12 +127,61 @@ def photograph(studio: Studio, folder: Path) -> None:
         },
         state,
     )
+    sign_in_again(studio, visitor, state)
     context.close()
+
+
+def sign_in_again(studio: Studio, visitor: Visitor, state: object) -> None:
+    """Have a grant taken back at the provider, notice it, and come back as somebody else."""
+    take_grants_back(studio.house.data_dir, ARCHIVE)
+    visitor.go("/clouds")
+    card = visitor.page.locator(".account").filter(has_text=ARCHIVE)
+    card.get_by_role("button", name="Look again").click()
+    path = card.get_by_role("link", name="Sign in again").get_attribute("href") or ""
+    studio.take({"clouds-needs-you": "/clouds", "sign-in-again": path}, state)
+    for theme in THEMES:
+        for size in SIZES:
+            context = studio.open(theme, size, state)
+            visitor = Visitor(context.new_page(), studio.house.base, has_scripts=True)
+            visitor.go(path)
+            visitor.click("Go on")
+            visitor.click("Continue to Google Drive")
+            visitor.page.get_by_label("Somebody else").fill("ben@example.com")
+            visitor.page.get_by_role("button", name="Approve").click()
+            expect(visitor.page.locator("h1")).to_have_text("That is another account")
+            visitor.page.screenshot(path=studio.target / f"other-account-{theme}-{size}.png")
+            context.close()
+
+
+def photograph_states(browser: Browser, target: Path) -> None:
+    """Take the card of an account in each of its states."""
+    with gallery() as address:
+        for theme in THEMES:
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            page.goto(f"{address}/clouds-states?theme={theme}")
+            page.evaluate("document.fonts.ready")
+            cards = page.locator(".account")
+            for index, name in enumerate(STATES):
+                cards.nth(index).screenshot(path=target / f"account-{name}-{theme}.png")
+            page.close()
+
+
+@contextmanager
+def gallery() -> Iterator[str]:
+    """Serve the preview while this lasts."""
+    server = make_server("127.0.0.1", 0, preview.build(), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 def furnish(visitor: Visitor, house: House, folder: Path) -> None:
     visitor.link("google_drive", "Google Drive", "anna@example.com")
-    visitor.link("google_drive", "Google Drive", "lindqvist.archive@example.com")
+    visitor.link("google_drive", "Google Drive", ARCHIVE)
     visitor.link("onedrive", "OneDrive", "work.anna@example.com")
     visitor.link_folder(house.data_dir / "folders" / "nas")
     visitor.upload(folder=folder / "Travel")
@@ -142,6 +201,7 @@ def main(target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=QUIET)
+        photograph_states(browser, target)
         house = start(Path(folder) / "data", RATE_LIMITS="0")
         try:
             photograph(Studio(browser, house, target), Path(folder) / "files")

@@ -15,6 +15,15 @@ def objects_at_the_clouds(data_dir: Path) -> list[str]:
     return in_folders + _simulated(data_dir)
 
 
+def take_grants_back(data_dir: Path, address: str) -> None:
+    """End every grant of a simulated account, as its owner can at the provider."""
+    index = data_dir / "simulated" / "cloudsim.sqlite3"
+    with closing(sqlite3.connect(index)) as rows, rows:
+        rows.execute("PRAGMA foreign_keys = ON")
+        accounts = "SELECT id FROM accounts WHERE address = ?"
+        rows.execute(f"DELETE FROM grants WHERE account IN ({accounts})", (address,))
+
+
 def _simulated(data_dir: Path) -> list[str]:
     index = data_dir / "simulated" / "cloudsim.sqlite3"
     with closing(sqlite3.connect(f"file:{index}?mode=ro", uri=True)) as rows:

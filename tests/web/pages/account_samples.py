@@ -191,15 +191,16 @@ AWAY_FOLDER = account(
     room_read_at=None,
     room_is_old=True,
 )
-EVERY = (
-    GOOGLE,
-    SLOWED,
-    SILENT,
-    FULL,
-    REVOKED,
-    UNTICKED,
-    CLIENT_REFUSED,
-    ENDING,
-    UNUSED,
-    AWAY_FOLDER,
-)
+NAMED = {
+    "healthy": GOOGLE,
+    "slowed": SLOWED,
+    "silent": SILENT,
+    "full": FULL,
+    "revoked": REVOKED,
+    "permission-missing": UNTICKED,
+    "client-refused": CLIENT_REFUSED,
+    "grant-ends": ENDING,
+    "grant-unused": UNUSED,
+    "folder-refused": AWAY_FOLDER,
+}
+EVERY = tuple(NAMED.values())
