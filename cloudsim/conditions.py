@@ -23,6 +23,7 @@ class Conditions:
     daily_upload_bytes: int | None = None  # a wall for a day of the simulated clock
     list_lag_s: float = 0.0  # so long new objects are missing from lists, not by id
     hashes_missing_s: float = 0.0
+    quota_lag_s: float = 0.0  # so long the room that new objects take is not told
     drive_ids: Literal["plain", "upper", "changing", "short"] = "plain"
     refresh: Literal["keep", "grace", "strict"] = "keep"  # what a refresh does to the old token
     refresh_grace_s: float = 60.0

@@ -7,8 +7,9 @@ from cloudsim.google.fields import apply_mask, read_mask
 from cloudsim.google.query import Condition, read_query
 from cloudsim.google.refusals import invalid
 from cloudsim.google.resource import SHORT_MASK, file_json, sees_all
+from cloudsim.lag import first_unlisted
 from cloudsim.paging import BadPageToken, page_token, read_page_token
-from cloudsim.routing import Call, first_unlisted
+from cloudsim.routing import Call
 from cloudsim.store.objects import Object, Selection
 from cloudsim.wire.messages import Response, json_response
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudsim.clock import utc_seconds
+from cloudsim.lag import first_unlisted
 from cloudsim.microsoft.access import may_read, may_see_user, may_write
 from cloudsim.microsoft.addressing import (
     as_folder,
@@ -25,7 +26,7 @@ from cloudsim.microsoft.resource import (
     selected_all,
 )  # fmt: skip
 from cloudsim.paging import BadPageToken, page_token, read_page_token
-from cloudsim.routing import Call, first_unlisted
+from cloudsim.routing import Call
 from cloudsim.store.objects import (
     FOLDER_MIME,
     Change,

@@ -142,12 +142,6 @@ class Objects:
             self._made.append((new.account.id, row["seq"], now))
         return _object(row)
 
-    def first_made_after(self, account: AccountId, moment: float) -> int | None:
-        """Give the seq of the account's first object made since, for what lags behind."""
-        with self._database.reading():  # nobody adds meanwhile
-            made = (seq for whose, seq, at in self._made if whose == account and at > moment)
-            return next(made, None)
-
     def replace_content(
         self, object_id: str, content: Content, mime: str
     ) -> tuple[Object, str | None]:
@@ -215,6 +209,21 @@ class Objects:
                 (account, parent),
             ).fetchone()
         return int(total[0])
+
+    def first_made_after(self, account: AccountId, moment: float) -> int | None:
+        """Give the seq of the account's first object made since, for what lags behind."""
+        with self._database.reading():  # nobody adds meanwhile
+            made = (seq for whose, seq, at in self._made if whose == account and at > moment)
+            return next(made, None)
+
+    def size_made_after(self, account: AccountId, moment: float) -> int:
+        """Count the bytes of the account's objects made since."""
+        first = self.first_made_after(account, moment)
+        if first is None:
+            return 0
+        with self._database.reading() as rows:
+            text = "SELECT TOTAL(size) FROM objects WHERE account = ? AND seq >= ?"
+            return int(rows.execute(text, (account, first)).fetchone()[0])
 
     def blobs_in_use(self) -> set[str]:
         with self._database.reading() as rows:

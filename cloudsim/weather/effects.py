@@ -44,6 +44,13 @@ class Drop:
 
 
 @dataclass(frozen=True)
+class CutUpload:
+    """The request's body breaks off, as when a connection is lost while sending."""
+
+    at: int  # bytes that arrive; what the protocol keeps of them is kept
+
+
+@dataclass(frozen=True)
 class Truncate:
     """The connection is cut within the body; its announced length was right."""
 
@@ -150,14 +157,15 @@ class Act:
 
 
 Effect = (
-    Answer | Delay | Drop | Truncate | Shorten | Lengthen | Endless | Flip | Trickle | Garble
-    | KeepLess | Pages | Redirect | Lie | Damage | Twin | Repeat | Act
+    Answer | Delay | Drop | CutUpload | Truncate | Shorten | Lengthen | Endless | Flip | Trickle
+    | Garble | KeepLess | Pages | Redirect | Lie | Damage | Twin | Repeat | Act
 )  # fmt: skip
 
 KINDS: Mapping[str, type[Effect]] = {
     "answer": Answer,
     "delay": Delay,
     "drop": Drop,
+    "cut_upload": CutUpload,
     "truncate": Truncate,
     "shorten": Shorten,
     "lengthen": Lengthen,

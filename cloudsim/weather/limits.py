@@ -8,8 +8,7 @@ from cloudsim.weather.effects import Answer
 from cloudsim.weather.errors import WALL, error_response
 from cloudsim.weather.routes import brings_content, creates
 from cloudsim.weather.state import AccountState
-from cloudsim.wire.delivery import Bucket
-from cloudsim.wire.messages import Body, Response
+from cloudsim.wire.messages import Response
 
 
 @dataclass(frozen=True)
@@ -100,21 +99,3 @@ def unavailable(route: Route, call: Call) -> Response:
     """Answer for an account that is away."""
     wait_s = 30.0 if route.provider == "microsoft" else None
     return error_response(route, call, Answer(503, retry_after_s=wait_s))
-
-
-class WatchedBody:
-    """A request's body that comes no faster than its account's link, and is counted."""
-
-    def __init__(self, body: Body, link: Bucket, counted: AccountState | None, now: float) -> None:
-        self.length = body.length
-        self._body = body
-        self._link = link
-        self._counted = counted
-        self._now = now
-
-    def readinto(self, buffer: memoryview) -> int:
-        count = self._body.readinto(buffer[: self._link.slice_bytes])
-        self._link.take(count)
-        if self._counted is not None:
-            self._counted.note_uploaded(count, self._now)
-        return count

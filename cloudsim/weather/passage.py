@@ -10,11 +10,12 @@ from cloudsim.store.accounts import Account
 from cloudsim.store.grants import BadToken
 from cloudsim.weather import acts, limits
 from cloudsim.weather.aftermath import after_conditions, after_effect
+from cloudsim.weather.bodies import CutBody, WatchedBody
 from cloudsim.weather.deliveries import delivered
-from cloudsim.weather.effects import Act, Answer, Delay, Drop, Pages
+from cloudsim.weather.effects import Act, Answer, CutUpload, Delay, Drop, Effect, Pages
 from cloudsim.weather.errors import error_response
 from cloudsim.weather.lies import without_loop
-from cloudsim.weather.routes import brings_content, creates, is_sign_in
+from cloudsim.weather.routes import brings_content, creates, is_sign_in, tells_quota
 from cloudsim.weather.rules import Rule, draw
 from cloudsim.weather.sky import Weather
 from cloudsim.weather.tokens import SignIn, after_sign_in
@@ -127,9 +128,20 @@ class Passage:
         if stop is not None:
             self._stop(stop.name, stop.answer)
         self._watch_body(conditions)
-        if conditions.full and self.account is not None and self.call.caller is not None:
-            full = replace(self.account, quota=self.account.used)
-            self.call = replace(self.call, caller=replace(self.call.caller, account=full))
+        self._show_quota(conditions)
+
+    def _show_quota(self, conditions: Conditions) -> None:
+        """Let the handler see the account as full, or as it was a while ago."""
+        account, caller = self.account, self.call.caller
+        if account is None or caller is None:
+            return
+        if conditions.quota_lag_s and tells_quota(self._route):
+            moment = self._weather.clock.now() - conditions.quota_lag_s
+            young = self.call.services.objects.size_made_after(account.id, moment)
+            account = replace(account, used=account.used - young)
+        if conditions.full:
+            account = replace(account, quota=account.used)
+        self.call = replace(self.call, caller=replace(caller, account=account))
 
     def _be_away(self, kind: str) -> None:
         self.hit_by = "outage"
@@ -151,7 +163,7 @@ class Passage:
         if not (conditions.up_bytes_s or conditions.daily_upload_bytes is not None):
             return
         counted = self._state if brings_content(self._route, self.call) else None
-        body = limits.WatchedBody(self.call.request.body, self._state.up, counted, self._now)
+        body = WatchedBody(self.call.request.body, self._state.up, counted, self._now)
         self.call = replace(self.call, request=replace(self.call.request, body=body))
 
     def _meet_rule(self) -> None:
@@ -160,18 +172,28 @@ class Passage:
         if self.rule is None:
             return
         self.hit_by = self.rule.name
-        effect = self.rule.effect
+        self._let_stop(self.rule)
+        self._let_change(self.rule.effect)
+
+    def _let_stop(self, rule: Rule) -> None:
+        """Wait, drop or refuse, where that is the effect."""
+        effect = rule.effect
         if isinstance(effect, Delay):
-            share = draw(
-                self._weather.seed, "delay", self.rule.name, self.address, str(self._number)
-            )
+            number = str(self._number)
+            share = draw(self._weather.seed, "delay", rule.name, self.address, number)
             self._weather.pause(effect.seconds + effect.jitter_s * share)
         elif isinstance(effect, Drop) and effect.when != "after":
             if effect.when == "before":
                 _swallow(self.call.request.body)
             raise Hangup("Dropped by the weather.")
         elif isinstance(effect, Answer) and effect.when == "before":
-            raise Refusal(error_response(route, self.call, effect))
+            raise Refusal(error_response(self._route, self.call, effect))
+
+    def _let_change(self, effect: Effect) -> None:
+        """Change what the handler is going to see."""
+        if isinstance(effect, CutUpload):
+            body = CutBody(self.call.request.body, effect.at)
+            self.call = replace(self.call, request=replace(self.call.request, body=body))
         elif isinstance(effect, Pages):
             self.call = without_loop(self.call)
         elif isinstance(effect, Act):

@@ -50,6 +50,10 @@ def makes(route: Route, status: int) -> bool:
     return (route.provider, route.name) in _MAKING and status in {200, 201}
 
 
+def tells_quota(route: Route) -> bool:
+    return route.name in {"about.get", "drive.get", "drives.list"}
+
+
 def is_sign_in(route: Route) -> bool:
     return route.name.startswith("oauth.")
 

@@ -42,13 +42,10 @@ def _serve_one(sock: socket.socket, reader: io.BufferedReader, application: Appl
     body = _body(sock, reader, headers)
     path, _, query_text = target.partition("?")
     response = application(Request(method, path, query_text, headers, body))
-    try:
-        keep = _keeps_alive(version, headers)
-        if keep and not _may_follow(body):
-            keep = False
-        _send(sock, method, response, keep=keep)
-    finally:
-        response.leave()
+    keep = _keeps_alive(version, headers)
+    if keep and not _may_follow(body):
+        keep = False
+    _send(sock, method, response, keep=keep)
     return keep
 
 
@@ -105,6 +102,13 @@ def _may_follow(body: AnyBody) -> bool:
 
 
 def _send(sock: socket.socket, method: str, response: Response, *, keep: bool) -> None:
+    try:
+        _send_now(sock, method, response, keep=keep)
+    finally:
+        response.leave()
+
+
+def _send_now(sock: socket.socket, method: str, response: Response, *, keep: bool) -> None:
     lines = [f"HTTP/1.1 {response.status} {_REASONS.get(response.status, 'Unknown')}"]
     lines += [f"{name}: {_one_line(value)}" for name, value in response.headers]
     if response.status not in {204, 304} and response.told_length is not None:
@@ -126,6 +130,7 @@ def _one_line(value: str) -> str:
 
 
 def _send_file(sock: socket.socket, head: bytes, part: FileSlice) -> None:
-    sock.sendall(head, socket.MSG_MORE)
-    if part.length and sock.sendfile(part.file, part.start, part.length) < part.length:
-        raise Hangup("The file is shorter than it was.")
+    with part.file as file:
+        sock.sendall(head, socket.MSG_MORE)
+        if part.length and sock.sendfile(file, part.start, part.length) < part.length:
+            raise Hangup("The file is shorter than it was.")

@@ -291,6 +291,24 @@ def test_hashes_come_later(
     assert base64.b64decode(later["file"]["hashes"]["quickXorHash"])
 
 
+def test_a_quota_is_told_late_but_kept_exactly(
+    weather: Weather, sim: Running, drive: Drive, onedrive: OneDrive
+) -> None:
+    for provider in ("google", "microsoft"):
+        over(weather, provider, quota_lag_s=5)
+        account = sim.simulator.services.accounts.open(
+            "google" if provider == "google" else "microsoft", ANNA
+        )
+        sim.simulator.services.accounts.set_quota(account.id, 10)
+    drive.upload({"name": "a"}, bytes(8))
+    onedrive.put("a.bin", bytes(8))
+    assert (drive.quota()["usage"], onedrive.quota()["used"]) == ("0", 0)
+    assert drive.upload({"name": "b"}, bytes(8)).reason == "storageQuotaExceeded"
+    assert onedrive.put("b.bin", bytes(8)).status == 507
+    sim.simulator.services.clock.advance(5)
+    assert (drive.quota()["usage"], onedrive.quota()["used"]) == ("8", 8)
+
+
 def test_an_old_object_keeps_its_hash_beside_a_new_one(weather: Weather, drive: Drive) -> None:
     drive.upload({"name": "old"}, b"hello")
     weather.clock.advance(60)

@@ -99,6 +99,7 @@ def test_every_effect_comes_back_from_its_json(kind: str) -> None:
     needed: dict[str, Any] = {
         "answer": {"status": 503, "headers": {"X-A": "b"}, "retry_after_s": 1.5},
         "delay": {"seconds": 2},
+        "cut_upload": {"at": 3},
         "redirect": {"to": "http://elsewhere.example/"},
         "act": {"act": "revoke"},
     }
