@@ -1,7 +1,5 @@
 """Google Drive and OneDrive, personal and work, held to everything, at the simulator."""
 
-from typing import cast
-
 import pytest
 
 from balancecloud.clouds.google_drive import GoogleDrive
@@ -181,6 +179,3 @@ class TestStackAroundGoogleDrive(TestGoogleDrive):
     def wrapped(self, provider: PlacedProvider) -> Provider:
         patience = Patience(attempts=2, first_seconds=0.5, longest_seconds=2.0, total_seconds=1e6)
         return Retry(provider, ManualClock(), lambda: 0.5, patience)
-
-    def inner(self, provider: Provider) -> GoogleDrive:
-        return cast("GoogleDrive", cast("Retry", provider)._inner)
