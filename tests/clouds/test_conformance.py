@@ -1,6 +1,5 @@
 """Google Drive and OneDrive, personal and work, held to everything, at the simulator."""
 
-
 import pytest
 
 from balancecloud.clouds.google_drive import GoogleDrive
