@@ -68,9 +68,13 @@ CREATE TABLE IF NOT EXISTS changes (
   object TEXT NOT NULL UNIQUE, account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
   parent TEXT NOT NULL, maker TEXT NOT NULL, removed INTEGER NOT NULL, at REAL NOT NULL
 );
+-- An id that was given up may be taken again: its latest change is then that it is there.
 CREATE TRIGGER IF NOT EXISTS change_added AFTER INSERT ON objects BEGIN
   INSERT INTO changes (object, account, parent, maker, removed, at)
-    VALUES (new.id, new.account, new.parent, new.maker, 0, moment());
+    VALUES (new.id, new.account, new.parent, new.maker, 0, moment())
+    ON CONFLICT (object) DO UPDATE SET
+      seq = (SELECT MAX(seq) + 1 FROM changes), account = excluded.account,
+      parent = excluded.parent, maker = excluded.maker, removed = 0, at = excluded.at;
 END;
 CREATE TRIGGER IF NOT EXISTS change_made AFTER UPDATE ON objects BEGIN
   UPDATE changes SET seq = (SELECT MAX(seq) + 1 FROM changes), parent = new.parent, at = moment()

@@ -11,7 +11,7 @@ import pytest
 
 from balancecloud.clouds.endpoints import GoogleEndpoints
 from balancecloud.clouds.http import HostRules, HttpClient
-from balancecloud.clouds.oauth import Grants, HeldTokens, OAuthClient, TokenSet
+from balancecloud.clouds.oauth import ClientRefused, Grants, HeldTokens, OAuthClient, TokenSet
 from balancecloud.errors import (
     AccessRefused,
     BadReply,
@@ -113,9 +113,9 @@ def described(error: str, number: int) -> dict[str, object]:
         ("invalid_grant", 50196, Temporary),
         ("invalid_grant", 90033, Temporary),
         ("server_error", 90033, Temporary),
-        ("invalid_client", 7000215, AccessRefused),
-        ("invalid_client", 7000222, AccessRefused),
-        ("invalid_grant", 7000222, AccessRefused),
+        ("invalid_client", 7000215, ClientRefused),
+        ("invalid_client", 7000222, ClientRefused),
+        ("invalid_grant", 7000222, ClientRefused),
     ],
 )
 def test_microsoft_is_read_by_its_numbers(
