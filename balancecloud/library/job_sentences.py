@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from balancecloud.clouds.oauth import ClientRefused
-from balancecloud.errors import BalanceCloudError
+from balancecloud.errors import BalanceCloudError, ClientRefused
 from balancecloud.library.views import JobError
 from balancecloud.library.wording import Words, plural
 from balancecloud.models.jobs import Job

@@ -11,11 +11,12 @@ import pytest
 
 from balancecloud.clouds.endpoints import GoogleEndpoints
 from balancecloud.clouds.http import HostRules, HttpClient
-from balancecloud.clouds.oauth import ClientRefused, Grants, HeldTokens, OAuthClient, TokenSet
+from balancecloud.clouds.oauth import Grants, HeldTokens, OAuthClient, TokenSet
 from balancecloud.errors import (
     AccessRefused,
     BadReply,
     BalanceCloudError,
+    ClientRefused,
     LinkRefused,
     ProviderError,
     SignInAgain,
