@@ -15,7 +15,7 @@ Each has a stable `code`, an HTTP `status` and a sentence safe to show to the pe
     │   └── NoSpoolSpace, NotReady     503/507
     └── ProviderError                  what a cloud answered
         ├── Temporary (retry_after)    Throttled, Unreachable, DamagedInTransit, BadReply
-        ├── NeedsUser                  SignInAgain, AccessRefused, AccountFull
+        ├── NeedsUser                  SignInAgain, AccessRefused (ClientRefused), AccountFull
         └── Permanent                  ObjectMissing, ObjectDiffers, BadRange
 """
 
@@ -61,10 +61,7 @@ class Unavailable(BalanceCloudError):
 
     code = "unavailable"
     status = 503
-    sentence = (
-        "Too many of the accounts that hold this file do not answer just now. "
-        "The file is not lost: try again when they are back."
-    )
+    sentence = "Too many accounts of this file do not answer now. It is not lost: try again later."
 
 
 class LeaseLost(BalanceCloudError):
@@ -138,9 +135,7 @@ class BadCsrf(Refused):
 
     code = "csrf_failed"
     status = 403
-    sentence = (
-        "This page was open too long or the request came from elsewhere. Reload and try again."
-    )
+    sentence = "This page was open too long or the request came from elsewhere. Reload it."
 
 
 class RegistrationClosed(Refused):
@@ -232,9 +227,7 @@ class OverQuota(Refused):
 
     code = "over_quota"
     status = 413
-    sentence = (
-        "There is not enough room left in your drive for this. Delete something and try again."
-    )
+    sentence = "There is not enough room left in your drive. Delete something and try again."
 
 
 class TooLarge(Refused):
@@ -286,9 +279,7 @@ class NoSpoolSpace(Refused):
 
     code = "no_spool_space"
     status = 507
-    sentence = (
-        "This server has no room to receive files just now. What is stored is safe; try later."
-    )
+    sentence = "This server has no room to receive files now. What is stored is safe; try later."
 
 
 class NotReady(Refused):
@@ -368,6 +359,13 @@ class AccessRefused(NeedsUser):
 
     code = "access_refused"
     sentence = "The cloud account refuses access. Link it again and allow what is asked."
+
+
+class ClientRefused(AccessRefused):
+    """The provider refuses this server's own client; no consent can mend that."""
+
+    code = "client_refused"
+    sentence = "The provider refuses this server's own client. Its administrator must mend that."
 
 
 class AccountFull(NeedsUser):

@@ -15,6 +15,7 @@ Sent = tuple[bytes, bytes]
 class Rate:
     """What a load came to."""
 
+    requests: int
     requests_per_second: float
     megabytes_per_second: float
 
@@ -33,7 +34,7 @@ def load(
         counts = list(pool.map(lambda share: _converse(base, share, keep), shares))
     seconds = time.perf_counter() - began
     requests, moved = (sum(column) for column in zip(*counts, strict=True))
-    return Rate(requests / seconds, moved / seconds / 1e6)
+    return Rate(requests, requests / seconds, moved / seconds / 1e6)
 
 
 def _converse(

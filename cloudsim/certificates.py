@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -48,19 +49,22 @@ def certificates_in(folder: Path, names: Iterable[str], now: datetime) -> Certif
     """
     found = Certificates(folder)
     wanted = frozenset(names)
-    if not _serves(found.server, wanted, now):
+    if not _serves(found, wanted, now):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make(found, wanted, now)
     return found
 
 
-def _serves(server: Path, names: frozenset[str], now: datetime) -> bool:
+def _serves(found: Certificates, names: frozenset[str], now: datetime) -> bool:
+    """Whether both are there and belong together, in time and for these names."""
     try:
-        certificate = x509.load_pem_x509_certificates(server.read_bytes())[0]
-    except (FileNotFoundError, ValueError):
+        authority = x509.load_pem_x509_certificate(found.authority.read_bytes())
+        server = x509.load_pem_x509_certificates(found.server.read_bytes())[0]
+        server.verify_directly_issued_by(authority)
+    except (FileNotFoundError, ValueError, InvalidSignature):
         return False
-    held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    is_fresh = certificate.not_valid_after_utc - now > _RENEWED_BEFORE
+    held = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    is_fresh = server.not_valid_after_utc - now > _RENEWED_BEFORE
     return is_fresh and names <= frozenset(held.get_values_for_type(x509.DNSName))
 
 

@@ -15,9 +15,9 @@ class Patience:
     """When an account counts as not answering, and how long it is then left alone; seconds."""
 
     failures: int = 5
-    within_seconds: float = 60.0
+    within_seconds: float = 180.0  # five calls that each wait 30 s for an answer count
     first_seconds: float = 2.0
-    longest_seconds: float = 60.0
+    longest_seconds: float = 45.0  # over by the time a silent account is looked at again
     # How soon to come back while the one call that was let through is under way.
     probing_seconds: float = 2.0
 

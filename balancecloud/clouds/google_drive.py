@@ -24,7 +24,7 @@ from balancecloud.clouds.provider import (
     Traits,
 )
 from balancecloud.clouds.replies import Reply, exact_range, range_header
-from balancecloud.clouds.upload_sessions import HeldUploadSessions, Unfinished, UploadSessions
+from balancecloud.clouds.upload_sessions import HeldUploadSessions, Link, Unfinished, UploadSessions
 from balancecloud.errors import (
     AccessRefused,
     BadRange,
@@ -74,6 +74,7 @@ class GoogleDrive:
         self._clock = clock
         self._limits = limits or DriveLimits()
         self._sessions = sessions or HeldUploadSessions()
+        self._link = Link(clock, self._limits.slow_seconds)
         self._uploads = DriveUploads(self._send, endpoints.upload, self._limits)
         self._is_closed = False
 
@@ -120,8 +121,8 @@ class GoogleDrive:
         """Create it under its id. Without an id a repeat looks by name, which may lag."""
         if shard.length > _TRAITS.largest_object_bytes:
             raise Permanent("Google Drive takes no object this large.")
-        unfinished = Unfinished(self._sessions, name)
-        with unfinished.ended_by(self._clock, self._limits.slow_seconds):
+        unfinished = Unfinished(self._sessions, name, self._link)
+        with unfinished.ended():
             if object_id is None:
                 there = [found for found in self.find(name) if found.checksum == shard.sha256]
                 if there:

@@ -52,7 +52,7 @@ class DriveUploads:
         """Send the file, going on with what an earlier try left; return the last answer."""
         length = file.shard.length
         is_small = length <= self._limits.multipart_bytes
-        if length == 0 or (is_small and not unfinished.is_repeated):
+        if length == 0 or (is_small and not unfinished.goes_in_parts):
             return self._create_multipart(file)
         continued = self._continue(file, unfinished)
         return continued or self._create_resumable(file, unfinished)
@@ -92,7 +92,7 @@ class DriveUploads:
         if not address:
             raise BadReply
         unfinished.keep(address, file.object_id)
-        step = self._limits.part_bytes if unfinished.is_repeated else file.shard.length
+        step = self._limits.part_bytes if unfinished.goes_in_parts else file.shard.length
         return self._fill(address, memoryview(file.shard.body), 0, step)
 
     def _continue(self, file: NewFile, unfinished: Unfinished) -> Answer | None:

@@ -210,10 +210,14 @@ class HttpClient:
         wire.begin(deadline)
         parts = urlsplit(request.url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        slices = _slices(request.parts, deadline)  # a view is as good as bytes to a socket
+        # A view is as good as bytes to a socket; an iterator without a length would go in chunks.
+        slices = _slices(request.parts, deadline) if request.length else None
         try:
             wire.connection.request(
-                request.method, target, body=cast("Iterable[bytes]", slices), headers=headers
+                request.method,
+                target,
+                body=cast("Iterable[bytes] | None", slices),
+                headers=headers,
             )
         except (BrokenPipeError, ConnectionResetError):
             # The server may have answered and closed before it read the whole body.

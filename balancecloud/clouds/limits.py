@@ -18,10 +18,11 @@ SLOWEST_PER_SECOND: Final = 0.5
 # Beyond this no provider is known to mind, and pacing would cost more than it saves.
 FASTEST_PER_SECOND: Final = 50.0
 CUT: Final = 0.7
-STEP: Final = 0.05  # of the rate that was last complained of
+STEP: Final = 0.05  # of the rate
 LEAST_STEP: Final = 0.05
 STEP_SECONDS: Final = 5.0
 CREATIONS_CAUTION: Final = 12
+DOUBT_SECONDS: Final = 10.0
 SEEN_SECONDS: Final = 2.0  # how far back the rate is counted when the first complaint comes
 
 
@@ -105,7 +106,7 @@ class CreationRate:
         if self._rate is None or not self._holds_back:
             return
         self._successes += 1
-        step = max(LEAST_STEP, STEP * self._cut_from)
+        step = max(LEAST_STEP, STEP * self._rate)
         is_near = self._rate + step >= self._cut_from
         wanted = self._rate * STEP_SECONDS * (CREATIONS_CAUTION if is_near else 1)
         if self._successes < wanted:
@@ -119,8 +120,16 @@ class CreationRate:
             self._rate = None
 
     def throttled(self, sent_at: float, now: float) -> None:
-        """Cut the rate, or find one to begin with; once for all that was sent before."""
+        """Cut the rate, or find one to begin with; once for all that was sent before.
+
+        A first complaint may be about too many at once, of which there are fewer now; only the
+        next one soon after it is about the rate.
+        """
         if sent_at < self._cut_at:
+            return
+        is_alone = now - self._cut_at > DOUBT_SECONDS
+        if self._rate is None and is_alone:
+            self._cut_at = now
             return
         before = self._rate if self._rate is not None else self._seen(now)
         self._cut_at = now

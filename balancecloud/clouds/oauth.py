@@ -25,6 +25,7 @@ from balancecloud.clouds.http import Answer, HttpClient, Request
 from balancecloud.errors import (
     AccessRefused,
     BadReply,
+    ClientRefused,
     LinkRefused,
     SignInAgain,
     Temporary,
@@ -34,13 +35,6 @@ EXPIRY_MARGIN = timedelta(seconds=60)  # a token is renewed before it can expire
 TOKEN_ANSWER_BYTES = 64 << 10
 LONGEST_LIFETIME_SECONDS = 86_400  # a provider that claims more is taken for this
 LONGEST_GRANT_SECONDS = 10 * 366 * 86_400  # the same of a grant that ends by itself
-
-
-class ClientRefused(AccessRefused):
-    """The provider refuses this server's own client; no consent can mend that."""
-
-    code = "client_refused"
-    sentence = "The provider refuses this server's own client. Its administrator has to mend that."
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from balancecloud.clouds.provider import (
     Traits,
 )
 from balancecloud.clouds.replies import Reply, exact_range, range_header
-from balancecloud.clouds.upload_sessions import HeldUploadSessions, Unfinished, UploadSessions
+from balancecloud.clouds.upload_sessions import HeldUploadSessions, Link, Unfinished, UploadSessions
 from balancecloud.errors import (
     AccessRefused,
     BadRange,
@@ -82,6 +82,7 @@ class OneDrive:
         self._clock = clock
         self._limits = limits or OneDriveLimits()
         self._sessions = sessions or HeldUploadSessions()
+        self._link = Link(clock, self._limits.slow_seconds)
         self._uploads = ItemUploads(self._send, http, self._limits)
         self._drive_type: str | None = None
         self._is_closed = False
@@ -123,10 +124,10 @@ class OneDrive:
         """Put it in one request, or on a slow link in parts; what is there already is compared."""
         if shard.length > SIMPLE_PUT_BYTES:
             raise Permanent("OneDrive takes no object this large in one request.")
-        unfinished = Unfinished(self._sessions, name)
-        with unfinished.ended_by(self._clock, self._limits.slow_seconds):
+        unfinished = Unfinished(self._sessions, name, self._link)
+        with unfinished.ended():
             try:
-                if unfinished.is_repeated and shard.length:
+                if unfinished.goes_in_parts and shard.length:
                     return self._put_on(name, shard, unfinished)
                 return self._settled(name, shard, self._put_at_once(name, shard))
             except (Unreachable, BadReply) as error:

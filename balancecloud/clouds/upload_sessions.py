@@ -18,6 +18,7 @@ from balancecloud.errors import BadReply, DamagedInTransit, Permanent, Unreachab
 PART_BYTES = 1_310_720
 # As long as a silent line is borne with: a put lost after it may never end in one request.
 SLOW_SECONDS = 30.0
+REMEMBERED_SECONDS = 3600.0  # then one request is tried again: 284 s for 10 MiB at the worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +77,51 @@ class HeldUploadSessions:
             self._held.pop(name, None)
 
 
+class Link:
+    """How slow the way to one account is, as long as this process lives."""
+
+    def __init__(self, clock: Clock, slow_seconds: float) -> None:
+        self._clock = clock
+        self._slow_seconds = slow_seconds
+        self._slow_until = float("-inf")
+
+    @property
+    def is_slow(self) -> bool:
+        """Say whether a put ran out of time not long ago, as the next one would."""
+        return self._clock.monotonic() < self._slow_until
+
+    def note_lost(self, started: float) -> bool:
+        """Note a put that was lost; say whether it took long enough to be taken for slow."""
+        now = self._clock.monotonic()
+        # A line that is silent is left after half of this: what lasted longer was still moving.
+        if now - started >= 2 * self._slow_seconds:
+            self._slow_until = now + REMEMBERED_SECONDS
+        return now - started >= self._slow_seconds
+
+    def now(self) -> float:
+        """Return the time on the link's clock."""
+        return self._clock.monotonic()
+
+
 class Unfinished:
     """What one put knows of the tries before it, and leaves to those after it."""
 
-    def __init__(self, sessions: UploadSessions, name: ShardName) -> None:
+    def __init__(self, sessions: UploadSessions, name: ShardName, link: Link) -> None:
         self._sessions = sessions
         self._name = name
+        self._link = link
         self.before = sessions.recall(name)
         self._is_noted = self.before is not None
 
     @property
     def is_repeated(self) -> bool:
-        """Say whether an earlier try broke off, so that this one is to go in parts."""
+        """Say whether an earlier try broke off."""
         return self.before is not None
+
+    @property
+    def goes_in_parts(self) -> bool:
+        """Say whether not to try one request: this shard's broke off, or the link is slow."""
+        return self.is_repeated or self._link.is_slow
 
     def keep(self, address: str, object_id: ObjectId | None = None) -> None:
         """Remember a session before anything is sent to it."""
@@ -109,9 +142,9 @@ class Unfinished:
             self._is_noted = False
 
     @contextmanager
-    def ended_by(self, clock: Clock, slow_seconds: float) -> Iterator[None]:
+    def ended(self) -> Iterator[None]:
         """Run the put: keep what its end leaves to be continued, forget what it does not."""
-        started = clock.monotonic()
+        started = self._link.now()
         try:
             yield
         except (DamagedInTransit, BadReply):
@@ -121,7 +154,7 @@ class Unfinished:
                 self.forget()
             raise
         except Unreachable:
-            if clock.monotonic() - started >= slow_seconds:
+            if self._link.note_lost(started):
                 self._sessions.note_slow(self._name)
             raise
         except Permanent:

@@ -9,8 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from balancecloud.clouds.oauth import ClientRefused
-from balancecloud.errors import AccessRefused
+from balancecloud.errors import AccessRefused, ClientRefused
 from balancecloud.library.grant_life import End
 from balancecloud.library.views import AccountHealth, AccountWarning
 from balancecloud.library.wording import plural

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from balancecloud.errors import BalanceCloudError
+from balancecloud.errors import BalanceCloudError, ClientRefused
 from balancecloud.library.views import JobError
 from balancecloud.library.wording import Words, plural
 from balancecloud.models.jobs import Job
@@ -125,6 +125,10 @@ def _kinds(parent: type[BalanceCloudError]) -> Iterator[type[BalanceCloudError]]
         yield from _kinds(kind)
 
 
-# NoPlace is defined where placing is, and belongs to the tree once that is imported.
-_KINDS: Final[tuple[type[BalanceCloudError], ...]] = (NoPlace, *_kinds(BalanceCloudError))
+# These two are defined where they are raised, and belong to the tree once that is imported.
+_KINDS: Final[tuple[type[BalanceCloudError], ...]] = (
+    NoPlace,
+    ClientRefused,
+    *_kinds(BalanceCloudError),
+)
 _REASONS: Final[Mapping[str, str]] = {kind.code: kind.sentence for kind in _KINDS}

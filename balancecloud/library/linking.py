@@ -225,6 +225,8 @@ def confirm_link(gateway: Gateway, who: Linker, attempt_id: uuid.UUID) -> Linked
         raise LinkRefused
     try:
         with gateway.sessions.begin() as session:
+            # Unlinking takes the person, then the account with its attempts: in that order here.
+            lock_person(session, who.user_id)
             take_attempt(session, attempt_id)
             return _keep(session, gateway, who, row.account_id, found)
     except LinkRefused:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from sqlalchemy import case, extract, func, select
 
 from balancecloud.clouds.limits import Learned
-from balancecloud.clouds.oauth import AccessTokens, ClientRefused
+from balancecloud.clouds.oauth import AccessTokens
 from balancecloud.clouds.provider import Provider
 from balancecloud.clouds.registry import Account, Installation, grants_of
 from balancecloud.clouds.stack import Known, Stacked, open_stacked
-from balancecloud.errors import SignInAgain, Temporary
+from balancecloud.errors import ClientRefused, SignInAgain, Temporary
 from balancecloud.library.account_tokens import AccountTokens, TokenVault
 from balancecloud.library.upload_sessions import KeptUploadSessions
 from balancecloud.models.clouds import CloudAccount

@@ -24,7 +24,7 @@ from balancecloud.models.library import Version
 from balancecloud.models.states import JobState, VersionState, WorkKind
 from balancecloud.storage import completion, health
 from balancecloud.storage.hold import hold
-from balancecloud.storage.parking import Parking, park_beside
+from balancecloud.storage.parking import Parking, park
 from balancecloud.storage.placement import NoPlace
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim, bury, finish, postpone
@@ -98,17 +98,15 @@ def _record(
     _show_in_job(session, claim, verdict, code)
     if claim.kind is WorkKind.STORE:
         _show_in_version(session, claim, verdict, code)
-        _park_others(session, claim, verdict, code, error)
+        _park(session, claim, verdict, code, error)
     return ()
 
 
-def _park_others(
-    session: Session, claim: Claim, verdict: Verdict, code: str, error: Exception
-) -> None:
+def _park(session: Session, claim: Claim, verdict: Verdict, code: str, error: Exception) -> None:
     """Let the person's other files wait too when it is for their accounts that this one does."""
     if verdict.seconds is not None and isinstance(error, NoPlace | NeedsUser | Temporary):
         parking = Parking(verdict.job_state, verdict.version_state, code, verdict.seconds)
-        park_beside(session, claim, parking)
+        park(session, claim, parking)
 
 
 def _is_cancelling(session: Session, claim: Claim) -> bool:

@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session
 from balancecloud.models.clouds import CloudAccount
 from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Version
-from balancecloud.models.states import JobState, VersionState, WorkKind, WorkState
+from balancecloud.models.states import AccountState, JobState, VersionState, WorkKind, WorkState
 from balancecloud.storage import health
 from balancecloud.storage.work import Claim
 
 # In one transaction: 0.4 s on two cores. The next file that is refused parks as many again.
 AT_MOST: Final = 10_000
+SOON_SECONDS: Final = 2.0
 _PARKED = (JobState.QUEUED, JobState.RETRYING, JobState.NEEDS_YOU)
 
 
@@ -35,11 +36,18 @@ class Parking:
     seconds: float
 
 
-def park_beside(session: Session, claim: Claim, parking: Parking) -> int:
+def park(session: Session, claim: Claim, parking: Parking) -> int:
     """Park a person's store work while no account of theirs may be asked; return how much.
 
-    It is due again when the first of them may, and at once when one comes back.
+    It is due again when the first of them may, and at once when one comes back. The work of the
+    claim was given back before; if an account came back while it was, it is due soon instead.
     """
+    _hold_accounts(session, claim.user_id)
+    if _came_back_meanwhile(session, claim):
+        soon = func.statement_timestamp() + timedelta(seconds=SOON_SECONDS)
+        session.execute(
+            update(Work).where(Work.id == claim.id, Work.due_at > soon).values(due_at=soon)
+        )
     if health.usable(session, claim.user_id):
         return 0
     seconds = min(parking.seconds, _first_back(session, claim.user_id) or parking.seconds)
@@ -48,6 +56,35 @@ def park_beside(session: Session, claim: Claim, parking: Parking) -> int:
     others = {row.job_id for row in parked if row.job_id} - {claim.job_id}
     _show_in_jobs(session, others, parking, seconds)
     return len(parked)
+
+
+def _hold_accounts(session: Session, user_id: uuid.UUID) -> None:
+    """Let no account come back until this is committed: whoever brings it back wakes it all then.
+
+    Accounts are locked by id and after versions, as everybody does; what follows waits for nobody.
+    """
+    session.scalars(
+        select(CloudAccount.id)
+        .where(CloudAccount.user_id == user_id)
+        .order_by(CloudAccount.id)
+        .with_for_update(read=True)
+    ).all()
+
+
+def _came_back_meanwhile(session: Session, claim: Claim) -> bool:
+    """Return whether an account turned healthy since this work was taken, and may not have seen."""
+    found = session.scalar(
+        select(CloudAccount.id)
+        .where(
+            CloudAccount.user_id == claim.user_id,
+            CloudAccount.state == AccountState.HEALTHY,
+            CloudAccount.state_reason.is_(None),
+            CloudAccount.state_since > claim.since,
+            ~health.is_away(),
+        )
+        .limit(1)
+    )
+    return found is not None
 
 
 def _first_back(session: Session, user_id: uuid.UUID) -> float | None:

@@ -7,8 +7,8 @@ import logging
 import threading
 import uuid
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -30,7 +30,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A piece of work that is ours until its lease ends. `attempt` counts from 1."""
+    """A piece of work that is ours until its lease ends. `attempt` counts from 1.
+
+    `since` is when it was taken, on the database's clock.
+    """
 
     id: uuid.UUID
     kind: WorkKind
@@ -41,6 +44,7 @@ class Claim:
     attempt: int
     fence: int
     owner: uuid.UUID
+    since: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ def claim(
             Work.job_id,
             Work.attempt,
             Work.fence,
+            _now().label("since"),
         )
         .execution_options(synchronize_session=False)
     ).one_or_none()

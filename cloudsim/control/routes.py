@@ -39,6 +39,7 @@ def routes(log: RequestLog, weather: Weather, door: Door) -> list[Route]:
         ("GET", _ACCOUNT + "/objects", list_objects),
         ("GET", _OBJECT + "/content", get_content),
         ("POST", _OBJECT + "/corrupt", corrupt),
+        ("POST", _OBJECT + "/infect", infect),
         ("DELETE", _OBJECT, delete_object),
         ("POST", "clock", advance_clock),
         ("POST", "reset", _reset_with(log, weather)),
@@ -177,6 +178,12 @@ def corrupt(call: Call) -> Response:
     if found.blob is None or not isinstance(offset, int) or not 0 <= offset < found.size:
         raise refused(400, "There is no such byte.")
     call.services.blobs.flip_bit(found.blob, offset)
+    return json_response({})
+
+
+def infect(call: Call) -> Response:
+    """Let the provider's scanner take the object for harmful: downloads are refused."""
+    call.services.objects.flag_infected(_object(call).id)
     return json_response({})
 
 

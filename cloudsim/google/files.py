@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cloudsim.bins import account_now
 from cloudsim.google.fields import apply_mask, read_mask
 from cloudsim.google.making import changed, check_new, make_file
 from cloudsim.google.refusals import invalid, no_scope, not_found, refusal
@@ -47,7 +48,7 @@ def about(call: Call) -> Response:
     if not fields:
         message = "The 'fields' parameter is required for this method."
         raise refusal(400, "required", message, ("parameter", "fields"))
-    account = call.known_caller.account
+    account = account_now(call)
     quota = {
         "usage": str(account.used),
         "usageInDrive": str(account.used),
@@ -110,6 +111,9 @@ def _download(call: Call, file: Object) -> Response:
     if file.blob is None:
         message = "Only files with binary content can be downloaded."
         raise refusal(403, "fileNotDownloadable", message, ("parameter", "alt"))
+    if file.is_infected and call.query.get("acknowledgeAbuse") != "true":
+        message = "This file has been identified as malware or spam and cannot be downloaded."
+        raise refusal(403, "cannotDownloadAbusiveFile", message)
     try:
         span = wanted_span(call.request.header("range"), file.size)
     except NotSatisfiable as error:

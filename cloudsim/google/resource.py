@@ -192,7 +192,7 @@ def file_json(account: Account, file: Object) -> dict[str, Any]:
         "isAppAuthorized": True,
         "quotaBytesUsed": str(file.size),
         "capabilities": {"canDownload": not file.is_folder, "canEdit": True, "canDelete": True},
-        **file.details,
+        **{name: value for name, value in file.details.items() if not name.startswith("_")},
     }
     if not file.is_folder:
         extension = file.name.rpartition(".")[2] if "." in file.name else ""

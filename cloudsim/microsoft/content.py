@@ -90,15 +90,13 @@ def settled(call: Call, wish: Wish, content: Content) -> tuple[Object, int]:
     place = wish.place
     for attempt in range(_TRIES):
         name = numbered(place.name, attempt if wish.behaviour == "rename" else 0)
-        there = objects.child(caller.account.id, place.parent, name)
-        if there is not None and wish.behaviour == "fail":
-            break
-        if there is not None and wish.behaviour == "replace":
-            if there.is_folder:
+        if wish.behaviour == "replace":
+            there = objects.child(caller.account.id, place.parent, name)
+            if there is not None and there.is_folder:
                 break
-            with suppress(Vanished):  # removed at this very moment: go round and make it
-                return _replaced(call, there, wish, content), 200
-            continue
+            with suppress(Vanished):  # removed at this very moment: make it
+                if there is not None:
+                    return _replaced(call, there, wish, content), 200
         new = NewObject(
             new_item_id(caller.account), caller.account, place.parent, name, wish.mime,
             caller.client, content, created=wish.times.created, modified=wish.times.modified,
@@ -106,6 +104,8 @@ def settled(call: Call, wish: Wish, content: Content) -> tuple[Object, int]:
         try:
             return objects.add(new), 201
         except NameTaken:
+            if wish.behaviour == "fail":
+                break
             continue  # taken at this very moment, or the name to number further
     raise NameTaken
 
@@ -149,6 +149,9 @@ def serve_download(call: Call) -> Response:
     item = call.services.objects.find(item_id) if item_id else None
     if item is None or item.blob is None:
         raise _missing()
+    if item.is_infected:
+        refused = content_refusal(403, "accessDenied", "The file is infected.", "malwareDetected")
+        raise type(refused)(refused.response.with_headers(("X-Virus-Infected", "simulated")))
     try:
         span = wanted_span(call.request.header("range"), item.size)
     except NotSatisfiable as error:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cloudsim.bins import account_now
 from cloudsim.clock import utc_seconds, utc_text
 from cloudsim.lag import first_unlisted
 from cloudsim.microsoft.access import may_read, may_see_user, may_write
@@ -61,18 +62,18 @@ def me(call: Call) -> Response:
 
 def my_drive(call: Call) -> Response:
     may_read(call)
-    return json_response(selected(drive_json(call.known_caller.account), call.query.get("$select")))
+    return json_response(selected(drive_json(account_now(call)), call.query.get("$select")))
 
 
 def my_drives(call: Call) -> Response:
     may_read(call)
-    return json_response({"value": [drive_json(call.known_caller.account)]})
+    return json_response({"value": [drive_json(account_now(call))]})
 
 
 def named_drive(call: Call) -> Response:
     may_read(call)
     check_drive(call)
-    return json_response(selected(drive_json(call.known_caller.account), call.query.get("$select")))
+    return json_response(selected(drive_json(account_now(call)), call.query.get("$select")))
 
 
 def get_item(call: Call) -> Response:

@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS objects (
 );
 CREATE INDEX IF NOT EXISTS objects_by_parent ON objects (parent, name_key);
 CREATE INDEX IF NOT EXISTS objects_by_name ON objects (account, name_key);
+CREATE INDEX IF NOT EXISTS objects_in_bin ON objects (account) WHERE trashed_itself;
 CREATE UNIQUE INDEX IF NOT EXISTS one_object_per_name ON objects (account, parent, name_key)
   WHERE one_per_name AND NOT trashed;
 
@@ -67,9 +68,13 @@ CREATE TABLE IF NOT EXISTS changes (
   object TEXT NOT NULL UNIQUE, account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
   parent TEXT NOT NULL, maker TEXT NOT NULL, removed INTEGER NOT NULL, at REAL NOT NULL
 );
+-- An id that was given up may be taken again: its latest change is then that it is there.
 CREATE TRIGGER IF NOT EXISTS change_added AFTER INSERT ON objects BEGIN
   INSERT INTO changes (object, account, parent, maker, removed, at)
-    VALUES (new.id, new.account, new.parent, new.maker, 0, moment());
+    VALUES (new.id, new.account, new.parent, new.maker, 0, moment())
+    ON CONFLICT (object) DO UPDATE SET
+      seq = (SELECT MAX(seq) + 1 FROM changes), account = excluded.account,
+      parent = excluded.parent, maker = excluded.maker, removed = 0, at = excluded.at;
 END;
 CREATE TRIGGER IF NOT EXISTS change_made AFTER UPDATE ON objects BEGIN
   UPDATE changes SET seq = (SELECT MAX(seq) + 1 FROM changes), parent = new.parent, at = moment()
@@ -96,9 +101,7 @@ CREATE TRIGGER IF NOT EXISTS version_removed AFTER DELETE ON versions BEGIN
 END;
 
 -- Contents for which a file each would be too slow.
-CREATE TABLE IF NOT EXISTS small_contents (
-  blob TEXT PRIMARY KEY, bytes BLOB NOT NULL
-) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS small_contents (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 
 CREATE TABLE IF NOT EXISTS uploads (
   id TEXT PRIMARY KEY,
@@ -143,7 +146,6 @@ class Database:
         self._connection.row_factory = sqlite3.Row
         self._connection.create_function("moment", 0, clock.now)
         for setting in (
-            "locking_mode=EXCLUSIVE",  # the folder is this process's alone
             "journal_mode=WAL",
             "synchronous=OFF",
             "wal_autocheckpoint=8000",

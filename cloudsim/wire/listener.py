@@ -36,12 +36,25 @@ class Listener:
         self.follow(lambda sock: self._answer(sock, application))
 
     def _answer(self, sock: socket.socket, application: Application) -> None:
-        with contextlib.suppress(OSError):  # a client without our authority breaks off
-            if self._tls is not None and sock.recv(1, socket.MSG_PEEK) == _HANDSHAKE:
-                sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-                self._note(sock)
-                sock.do_handshake()
+        try:
+            sock = self._secured(sock)
+        except OSError:  # the client left, or does not trust our authority
+            sock.close()
+            return
         serve_connection(sock, application)
+
+    def _secured(self, sock: socket.socket) -> socket.socket:
+        """Shake hands with a client that begins by it; others go on as they are."""
+        if self._tls is None or sock.recv(1, socket.MSG_PEEK) != _HANDSHAKE:
+            return sock
+        secured = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        self._note(secured)
+        try:
+            secured.do_handshake()
+        except OSError:
+            secured.close()
+            raise
+        return secured
 
     def follow(self, conversation: Callable[[socket.socket], None]) -> None:
         """Hold the conversation with each client, in a thread of its own, until stop()."""

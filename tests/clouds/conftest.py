@@ -19,5 +19,7 @@ def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture
-def shared(sim: Running) -> Installation:
-    return simulated_installation(sim.url)
+def shared(sim: Running) -> Iterator[Installation]:
+    """Both providers at the simulator; the weather is fair again afterwards."""
+    yield simulated_installation(sim.url)
+    sim.simulator.weather.clear()

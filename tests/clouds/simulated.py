@@ -11,7 +11,6 @@ from balancecloud.clouds import registry
 from balancecloud.clouds.endpoints import GoogleEndpoints, MicrosoftEndpoints
 from balancecloud.clouds.http import Answer, HostRules, HttpClient, Request
 from balancecloud.clouds.oauth import Grants, HeldTokens, OAuthClient, TokenSet
-from balancecloud.clouds.provider import Provider
 from balancecloud.clouds.registry import Account, Installation, OAuthClients, PlacedProvider
 from balancecloud.errors import Unreachable
 
@@ -100,13 +99,6 @@ def with_faulty_way(shared: Installation) -> tuple[Installation, FaultyWay]:
     """Return the installation with one client, for both providers, that can be made to fail."""
     way = FaultyWay(HostRules.of((shared.google.api, shared.microsoft.graph), ()), shared.clock)
     return replace(shared, google_http=way, microsoft_http=way), way
-
-
-def fill_up(provider: Provider, kind: str, base_url: str) -> None:
-    """Leave no room in the account at the simulator."""
-    address = provider.identity().address
-    quota = f"{base_url}/_sim/accounts/{kind}/{address}/quota"
-    assert requests.put(quota, json={"total": 0}, timeout=10).status_code == 200
 
 
 def _carries_content(request: Request) -> bool:

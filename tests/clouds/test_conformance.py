@@ -1,7 +1,5 @@
 """Google Drive and OneDrive, personal and work, held to everything, at the simulator."""
 
-from typing import cast
-
 import pytest
 
 from balancecloud.clouds.google_drive import GoogleDrive
@@ -10,6 +8,7 @@ from balancecloud.clouds.http import Deadlines, HostRules, HttpClient
 from balancecloud.clouds.oauth import HeldTokens
 from balancecloud.clouds.onedrive import OneDrive
 from balancecloud.clouds.onedrive_uploads import OneDriveLimits
+from balancecloud.clouds.pause import Pause
 from balancecloud.clouds.provider import ObjectId, Provider
 from balancecloud.clouds.registry import (
     GOOGLE_SUFFIXES,
@@ -17,7 +16,7 @@ from balancecloud.clouds.registry import (
     Installation,
     PlacedProvider,
 )
-from balancecloud.clouds.retry import Patience, Retry
+from balancecloud.clouds.stack import Known, stacked
 from cloudsim.app import Running
 from cloudsim.weather.effects import Answer, Drop, Truncate
 from tests.clouds.at_sim import AtSim
@@ -176,11 +175,12 @@ class TestOneDriveWork(OneDriveSuite):
 class TestStackAroundGoogleDrive(TestGoogleDrive):
     """As an account is opened: what passes by itself is asked again, and only then told."""
 
-    attempts = 2
+    attempts = 3
 
     def wrapped(self, provider: PlacedProvider) -> Provider:
-        patience = Patience(attempts=2, first_seconds=0.5, longest_seconds=2.0, total_seconds=1e6)
-        return Retry(provider, ManualClock(), lambda: 0.5, patience)
+        self.clock = ManualClock()
+        pause = Pause(self.clock, lambda: 0.5)
+        return stacked(provider, self.clock, pause, Known(), lambda: 0.5).provider
 
-    def inner(self, provider: Provider) -> GoogleDrive:
-        return cast("GoogleDrive", cast("Retry", provider)._inner)
+    def settle(self, provider: Provider) -> None:
+        self.clock.advance(3600.0)

@@ -193,17 +193,14 @@ def test_a_complaint_halves_what_may_be_under_way(gate: Gate) -> None:
     assert gate.learned() == Learned(2, None)
 
 
-def test_only_a_refused_creation_teaches_a_rate(gate: Gate, clock: ManualClock) -> None:
-    for _ in range(8):
-        assert passes(gate, is_creation=True)
-        clock.advance(0.25)
-    fail(gate, Throttled(retry_after=1))
-    assert gate.learned().creations_per_second is None
-    clock.advance(1)
-    for _ in range(8):
-        assert passes(gate, is_creation=True)
-        clock.advance(0.25)
-    fail(gate, Throttled(retry_after=1), is_creation=True)
+def test_only_refused_creations_teach_a_rate(gate: Gate, clock: ManualClock) -> None:
+    for is_creation in (False, False, True, True):
+        assert gate.learned().creations_per_second is None
+        for _ in range(8):
+            assert passes(gate, is_creation=True)
+            clock.advance(0.25)
+        fail(gate, Throttled(retry_after=1), is_creation=is_creation)
+        clock.advance(1)
     assert gate.learned().creations_per_second == pytest.approx(4 * 0.7, abs=0.5)
 
 

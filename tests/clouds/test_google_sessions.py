@@ -89,6 +89,15 @@ def test_one_request_that_ran_out_of_time_goes_on_as_a_session(account: LinkedDr
 
 
 @pytest.mark.sim
+def test_after_a_slow_put_the_next_shard_goes_in_parts_at_once(account: LinkedDrive) -> None:
+    drive = account.open(account.cut_line(PART), part_bytes=PART, slow_seconds=0.0)
+    with pytest.raises(Unreachable):
+        drive.put(new_name(), new_shard(2 * PART), drive.reserve(1)[0])
+    drive.put(new_name(), new_shard(2 * PART), drive.reserve(1)[0])
+    assert sent(account) == [PART, PART]
+
+
+@pytest.mark.sim
 def test_one_request_that_was_cut_at_once_is_repeated_as_it_was(account: LinkedDrive) -> None:
     name, drive = new_name(), account.open()
     account.cloud.rule(Drop("before"), "upload.multipart")

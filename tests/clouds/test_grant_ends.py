@@ -5,7 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from balancecloud.clouds.oauth import LONGEST_GRANT_SECONDS, ClientRefused, TokenSet
+from balancecloud.clouds.oauth import LONGEST_GRANT_SECONDS, TokenSet
+from balancecloud.errors import ClientRefused
 from tests.clouds.scripted_server import ScriptedServer
 from tests.clouds.simulated import REDIRECT_URI
 from tests.clouds.test_token_endpoint import GRANTED, grants_of_server, held, refresh_at, told

@@ -54,6 +54,16 @@ def test_a_body_is_sent_in_parts_and_an_answer_is_read() -> None:
     assert server.requests[0].endswith(b"\r\n\r\nonetwo\0\0\0")
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE", "POST", "PUT"])
+def test_a_request_without_a_body_sends_none(method: str) -> None:
+    with ScriptedServer(answer("200 OK")) as server:
+        client_of(server).send(Request(method, server.url))
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert b"Transfer-Encoding" not in head
+    assert (b"Content-Length: 0" in head) == (method in {"POST", "PUT"})
+    assert body == b""
+
+
 def test_a_large_body_arrives_whole() -> None:
     body = os.urandom(3_000_001)
     with ScriptedServer(answer("200 OK")) as server:

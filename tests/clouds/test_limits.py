@@ -139,10 +139,19 @@ def test_f20_creations_come_near_what_an_account_allows(allowed: float) -> None:
     rate, account = CreationRate(None), Account(allowed)
     create_for(rate, account, 0, 300)
     made, refused = create_for(rate, account, 400, 600)
-    assert 0.85 * allowed * 600 <= made <= 1.01 * allowed * 600
-    assert refused <= 0.02 * made
+    assert 0.75 * allowed * 600 <= made <= 1.01 * allowed * 600
+    assert refused <= 0.04 * made
     assert rate.per_second is not None
     assert 0.6 * allowed <= rate.per_second <= 1.1 * allowed
+
+
+def test_a_lone_complaint_is_not_taken_for_one_about_the_rate() -> None:
+    rate = CreationRate(None)
+    for at in (0.0, 100.0, 200.0):
+        rate.throttled(at, at)
+        assert rate.per_second is None
+    rate.throttled(203.0, 203.0)
+    assert rate.per_second is not None
 
 
 def test_a_burst_of_refused_creations_cuts_once() -> None:
@@ -174,6 +183,4 @@ def test_a_paced_rate_stays_within_its_bounds(
             rate.succeeded()
         assert rate.per_second is None or rate.per_second >= SLOWEST_PER_SECOND
         assert rate.wait(now) <= 1 / SLOWEST_PER_SECOND + 1e-9
-        if refused:
-            assert rate.per_second is not None
-            assert rate.per_second <= max(FASTEST_PER_SECOND, known or 0)
+        assert rate.per_second is None or rate.per_second <= max(FASTEST_PER_SECOND, known or 0)

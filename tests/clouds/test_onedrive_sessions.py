@@ -57,6 +57,15 @@ def test_a_put_that_ran_out_of_time_goes_on_in_parts(account: LinkedOneDrive) ->
 
 
 @pytest.mark.sim
+def test_after_a_slow_put_the_next_shard_goes_in_parts_at_once(account: LinkedOneDrive) -> None:
+    drive = account.open(account.cut_line(STEP), **SMALL)
+    with pytest.raises(Unreachable):
+        drive.put(new_name(), new_shard(2 * STEP), None)
+    drive.put(new_name(), new_shard(2 * STEP), None)
+    assert fragments(account) == [STEP, STEP]
+
+
+@pytest.mark.sim
 def test_a_put_that_was_cut_at_once_is_repeated_as_it_was(account: LinkedOneDrive) -> None:
     name = new_name()
     account.cloud.rule(Drop("before"), "item.put")

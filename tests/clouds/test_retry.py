@@ -2,10 +2,12 @@
 
 import pytest
 
-from balancecloud.clouds.provider import Provider
+from balancecloud.clouds.provider import Provider, Room
 from balancecloud.clouds.retry import Patience, Retry
 from balancecloud.errors import (
     AccountFull,
+    BadReply,
+    DamagedInTransit,
     ObjectMissing,
     ProviderError,
     SignInAgain,
@@ -102,6 +104,44 @@ def test_what_does_not_pass_is_not_repeated(
     with pytest.raises(type(error)):
         patient(inner, clock).put(new_name(), new_shard(1), new_id(inner))
     assert inner.calls.count("put") == 1
+
+
+@pytest.mark.parametrize("error", [Unreachable(), BadReply(), DamagedInTransit(), Throttled()])
+def test_f20_what_passes_is_asked_again(
+    inner: MemoryProvider, clock: ManualClock, error: ProviderError
+) -> None:
+    inner.fail_next("put", error)
+    store(patient(inner, clock), new_shard(10))
+    assert inner.calls.count("put") == 2
+
+
+@pytest.mark.parametrize("kind", [Unreachable, Throttled])
+def test_what_our_own_gate_refuses_is_left_to_the_row_that_waits(
+    inner: MemoryProvider, clock: ManualClock, kind: type[Throttled]
+) -> None:
+    inner.fail_next("room", kind(retry_after=1, is_own=True))
+    with pytest.raises(kind):
+        patient(inner, clock).room()
+    assert (inner.calls, clock.slept) == (["room"], [])
+
+
+def test_no_try_begins_once_the_budget_is_spent(inner: MemoryProvider, clock: ManualClock) -> None:
+    def slow_and_lost() -> Room:
+        clock.advance(40)
+        raise Unreachable
+
+    inner.room = slow_and_lost  # type: ignore[method-assign]
+    with pytest.raises(Unreachable):
+        patient(inner, clock).room()
+    assert clock.monotonic() == 80.5
+
+
+def test_a_listing_is_not_repeated(inner: MemoryProvider, clock: ManualClock) -> None:
+    store(inner, new_shard(1))
+    inner.fail_next("listing", Unreachable())
+    with pytest.raises(Unreachable):
+        list(patient(inner, clock).listing())
+    assert clock.slept == []
 
 
 def test_every_call_but_the_listing_is_repeated(inner: MemoryProvider, clock: ManualClock) -> None:

@@ -16,6 +16,7 @@ from balancecloud.errors import (
     AccessRefused,
     BadReply,
     BalanceCloudError,
+    ClientRefused,
     LinkRefused,
     ProviderError,
     SignInAgain,
@@ -113,9 +114,9 @@ def described(error: str, number: int) -> dict[str, object]:
         ("invalid_grant", 50196, Temporary),
         ("invalid_grant", 90033, Temporary),
         ("server_error", 90033, Temporary),
-        ("invalid_client", 7000215, AccessRefused),
-        ("invalid_client", 7000222, AccessRefused),
-        ("invalid_grant", 7000222, AccessRefused),
+        ("invalid_client", 7000215, ClientRefused),
+        ("invalid_client", 7000222, ClientRefused),
+        ("invalid_grant", 7000222, ClientRefused),
     ],
 )
 def test_microsoft_is_read_by_its_numbers(

@@ -56,6 +56,9 @@ class TroubleSuite(FaultSuite):
         """Let time pass for whoever holds the objects."""
         raise NotImplementedError
 
+    def settle(self, provider: Provider) -> None:
+        """Let so much time pass for what stands around the account that failures are forgotten."""
+
     # 7: the listing and what lags behind
 
     def test_the_listing_is_complete_within_the_declared_lag(self, provider: Provider) -> None:
@@ -112,6 +115,7 @@ class TroubleSuite(FaultSuite):
         self.take_away(provider)
         self.every_call_raises(provider, stored.object_id, Unreachable)
         self.bring_back(provider)
+        self.settle(provider)
         assert provider.get(stored.object_id, 0, 10) == shard.body
 
     def test_f31_what_was_removed_behind_our_back_is_missing(self, provider: Provider) -> None:

@@ -134,11 +134,10 @@ class WireSuite(TroubleSuite):
     def test_c16_what_never_tells_a_hash_is_not_stored(self, provider: Provider) -> None:
         shard, name, object_id = new_shard(100), new_name(), new_id(provider)
         self.cloud.stand(hashes_missing_s=3600.0)
-        with pytest.raises(BadReply):
-            provider.put(name, shard, object_id)
-        with pytest.raises(BadReply):
-            provider.put(name, shard, object_id)
+        for _ in range(2):
+            self.raises(provider, BadReply, lambda: provider.put(name, shard, object_id))
         self.cloud.clear()
+        self.settle(provider)
         stored = provider.put(name, shard, object_id)
         assert stored_ids(provider) == [stored.object_id]
 
@@ -164,14 +163,14 @@ class WireSuite(TroubleSuite):
         forms: tuple[Any, ...] = ("garbage", "empty", "array", "nulls", "deep")
         for form in forms:
             with self.cloud.under(Garble(form), self.stat_route):
-                assert_raises(BadReply, lambda: provider.stat(stored.object_id), form)
+                self.raises(provider, BadReply, lambda: provider.stat(stored.object_id), form)
 
     def test_c08_a_reply_without_end_is_refused_in_bounded_memory(self, provider: Provider) -> None:
         _, stored = store(provider, new_shard(10))
         for effect in (Garble("huge", 16 << 20), Endless()):
             with self.cloud.under(effect, self.stat_route):
                 peak = peak_of(
-                    lambda: assert_raises(BadReply, lambda: provider.stat(stored.object_id))
+                    lambda: self.raises(provider, BadReply, lambda: provider.stat(stored.object_id))
                 )
             assert peak < MEMORY_BYTES, effect
 
@@ -195,14 +194,18 @@ class WireSuite(TroubleSuite):
         _, stored = store(provider, new_shard(1000))
         for effect in (Shorten(), Truncate(10), Truncate(-1)):
             with self.cloud.under(effect, self.content_route):
-                assert_raises(Temporary, lambda: provider.get(stored.object_id, 0, 1000), effect)
+                self.raises(
+                    provider, Temporary, lambda: provider.get(stored.object_id, 0, 1000), effect
+                )
 
     def test_a_server_error_in_html_is_unreachable(self, provider: Provider) -> None:
         _, stored = store(provider, new_shard(10))
         for status in (500, 502, 503, 504):
             for body in ("<html>Bad Gateway</html>", ""):
                 with self.cloud.under(Answer(status, body=body)):
-                    assert_raises(Unreachable, lambda: provider.stat(stored.object_id), status)
+                    self.raises(
+                        provider, Unreachable, lambda: provider.stat(stored.object_id), status
+                    )
 
     # 11
 
@@ -211,7 +214,9 @@ class WireSuite(TroubleSuite):
         for place in PRIVATE:
             with self.cloud.under(Redirect(place)):
                 # And the guard of the tests lets nothing be connected to.
-                assert_raises(BadReply, lambda: provider.get(stored.object_id, 0, 10), place)
+                self.raises(
+                    provider, BadReply, lambda: provider.get(stored.object_id, 0, 10), place
+                )
 
     def test_a_name_of_the_providers_that_leads_inside_is_refused(
         self, provider: Provider, monkeypatch: pytest.MonkeyPatch
@@ -221,7 +226,9 @@ class WireSuite(TroubleSuite):
             for address in ("10.0.0.7", "169.254.169.254", "::ffff:192.168.1.1", "::1", "fd00::1"):
                 with monkeypatch.context() as patched:
                     resolve_as(patched, self.listed_host, address)
-                    assert_raises(BadReply, lambda: provider.get(stored.object_id, 0, 10), address)
+                    self.raises(
+                        provider, BadReply, lambda: provider.get(stored.object_id, 0, 10), address
+                    )
 
     def test_another_port_of_the_same_host_is_another_place(self, provider: Provider) -> None:
         _, stored = store(provider, new_shard(10))
@@ -277,7 +284,22 @@ class WireSuite(TroubleSuite):
         hasty = self.hasty()
         for effect in (Trickle(0.05), Trickle(0.05, head=True)):
             with self.cloud.under(effect, self.stat_route):
-                assert_raises(Unreachable, lambda: hasty.stat(stored.object_id), effect)
+                self.raises(hasty, Unreachable, lambda: hasty.stat(stored.object_id), effect)
+
+    def raises(
+        self,
+        provider: Provider,
+        error: type[ProviderError],
+        call: Callable[[], object],
+        because: object = "",
+    ) -> None:
+        """Check the error of one of several calls, as if those before it were long ago."""
+        self.settle(provider)
+        try:
+            call()
+        except error:
+            return
+        raise AssertionError(f"{error.__name__} was not raised: {because}")
 
 
 def peak_of(call: Callable[[], object]) -> int:
@@ -288,16 +310,6 @@ def peak_of(call: Callable[[], object]) -> int:
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-
-
-def assert_raises(
-    error: type[ProviderError], call: Callable[[], object], because: object = ""
-) -> None:
-    try:
-        call()
-    except error:
-        return
-    raise AssertionError(f"{error.__name__} was not raised: {because}")
 
 
 def failure_of(call: Callable[[], object]) -> list[str]:

@@ -28,6 +28,18 @@ def test_what_is_made_changed_and_removed_shows_up_once_each(drive: Drive) -> No
     assert changes(drive, page["newStartPageToken"]).json["changes"] == []
 
 
+def test_an_id_that_was_given_up_can_be_taken_again_and_tells_so(drive: Drive) -> None:
+    file_id = drive.send("GET", "drive/v3/files/generateIds?count=1").json["ids"][0]
+    drive.upload({"id": file_id, "name": "first"}, b"x")
+    drive.send("DELETE", f"drive/v3/files/{file_id}")
+    token = start_of(drive)
+    assert drive.upload({"id": file_id, "name": "second"}, b"y").status == 200
+    told = changes(drive, token).json["changes"]
+    assert [(one["fileId"], one["removed"], one["file"]["name"]) for one in told] == [
+        (file_id, False, "second")
+    ]
+
+
 def test_changes_come_in_pages_that_end_in_a_new_start(drive: Drive) -> None:
     token = start_of(drive)
     wanted = [drive.upload({"name": str(number)}, b"").json["id"] for number in range(5)]

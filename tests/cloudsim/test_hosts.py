@@ -196,6 +196,18 @@ def test_the_authority_stays_until_its_certificate_grows_old(tmp_path: Path) -> 
     assert certificates_in(tmp_path, [*NAMES, "more.example"], NOW).server.exists()
 
 
+@pytest.mark.parametrize("broken", ["ca.pem", "server.pem"])
+def test_a_set_of_which_one_is_lost_or_another_is_made_anew(tmp_path: Path, broken: str) -> None:
+    other = certificates_in(tmp_path / "other", NAMES, NOW).folder / broken
+    for damage in (Path.unlink, lambda path: path.write_bytes(other.read_bytes())):
+        before = certificates_in(tmp_path / "tls", NAMES, NOW)
+        kept = before.authority.read_bytes(), before.server.read_bytes()
+        damage(before.folder / broken)
+        after = certificates_in(tmp_path / "tls", NAMES, NOW)
+        assert after.authority.read_bytes() != kept[0]
+        assert after.server.read_bytes() != kept[1]
+
+
 def test_the_certificate_names_every_host(tmp_path: Path) -> None:
     made = certificates_in(tmp_path, NAMES, NOW)
     shown = x509.load_pem_x509_certificates(made.server.read_bytes())[0]

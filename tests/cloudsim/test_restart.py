@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from cloudsim.app import DataInUse, Settings, running
 from cloudsim.settings import open_services
@@ -32,7 +33,8 @@ def process(data: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], Bro
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as started:
         assert started.stdout is not None
         line = started.stdout.readline()
-        assert line.startswith("cloudsim listening on http://127.0.0.1:")
+        scheme = "https" if "--tls" in more else "http"
+        assert line.startswith(f"cloudsim listening on {scheme}://127.0.0.1:")
         try:
             yield started, Browser(line.split()[3].rstrip(","))
         finally:
@@ -85,7 +87,7 @@ def test_what_no_row_knows_is_swept_at_the_start(tmp_path: Path) -> None:
     orphan.write_bytes(b"x")
     half.write_bytes(b"x")
     with sqlite3.connect(tmp_path / "cloudsim.sqlite3") as rows:
-        rows.execute("INSERT INTO small_contents VALUES ('sunknown', x'00')")
+        rows.execute("INSERT INTO small_contents VALUES (77, x'00')")
     rows.close()
     services = open_services(Settings(data=tmp_path), "http://sim.example")
     with services.database.reading() as rows:
@@ -108,3 +110,21 @@ def test_another_client_is_registered_by_the_command_line(tmp_path: Path) -> Non
         assert browser.post_form(GOOGLE_TOKEN, fields).json["error"] == "invalid_grant"
         demo = browser.post_form(GOOGLE_TOKEN, refresh_fields("x"))
         assert demo.json["error"] == "invalid_client"
+
+
+def test_the_command_line_names_the_authority_and_the_tunnel(tmp_path: Path) -> None:
+    with process(tmp_path, "--tls", "--proxy-port", "0") as (started, _):
+        assert started.stdout is not None
+        authority = started.stdout.readline().split()[-1]
+        tunnel = started.stdout.readline().split()[-1]
+        pool = urllib3.ProxyManager(tunnel, ca_certs=authority)
+        answer = pool.request("GET", "https://www.googleapis.com/drive/v3/about", retries=False)
+        assert (answer.status, answer.json()["error"]["code"]) == (401, 401)
+        pool.clear()
+
+
+def test_bodies_are_counted_when_the_command_line_says_so(tmp_path: Path) -> None:
+    with process(tmp_path, "--bodies", "count") as (_, browser):
+        drive = drive_of(browser, "anna@example.com")
+        made = drive.upload({"name": "a"}, b"hello").json["id"]
+        assert drive.send("GET", f"drive/v3/files/{made}?alt=media").data == bytes(5)

@@ -9,7 +9,7 @@ LONGEST_FILE = 400
 LONGEST_FUNCTION = 50
 # Longer for a reason; these numbers may only shrink.
 LONGER_FILES = {
-    "balancecloud/errors.py": 404,  # one tree, drawn at its top
+    "balancecloud/errors.py": 402,  # one tree, drawn at its top
     "tests/library/test_uploads.py": 520,  # every way an upload begins and ends
 }
 DRAWERS = {"utils", "helpers", "common", "manager", "misc", "base_utils"}

@@ -3,67 +3,33 @@
 import secrets
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import ColumnElement, func, select, update
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import func, select, text, update
 
 from balancecloud.clouds.provider import Provider
 from balancecloud.errors import (
-    AccountFull,
-    ProviderError,
-    SignInAgain,
     Temporary,
     Throttled,
     Unreachable,
 )
 from balancecloud.library import jobs
-from balancecloud.models.clouds import CloudAccount, Pack
+from balancecloud.models.clouds import CloudAccount
 from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Version
-from balancecloud.models.states import AccountState, JobState, VersionState, WorkKind
-from balancecloud.storage import cleaner, health, work
+from balancecloud.models.states import JobState, VersionState, WorkKind
+from balancecloud.storage import health, outcome, work
+from balancecloud.storage.parking import Parking, park
 from balancecloud.storage.placement import NoPlace
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.writer import StoreProgress, store_version
+from tests.storage.resting import asked, due_in, rest, set_account
 from tests.storage.world import CHUNK, Person
 
 pytestmark = pytest.mark.real
 
 Hands = tuple[Tools, dict[uuid.UUID, Provider]]
-
-
-def set_account(person: Person, number: int, **values: object) -> None:
-    chosen = CloudAccount.id == person.account_ids[number]
-    with person.tools.sessions.begin() as session:
-        session.execute(update(CloudAccount).where(chosen).values(**values))
-
-
-def rest(person: Person, number: int, seconds: float, state: str = "slowed") -> None:
-    until = func.now() + timedelta(seconds=seconds)
-    reason = "unreachable" if state == "silent" else "throttled"
-    set_account(person, number, state=state, state_reason=reason, paused_until=until)
-
-
-def seconds_until(
-    person: Person, column: InstrumentedAttribute[object], where: ColumnElement[bool]
-) -> list[float]:
-    with person.tools.sessions() as session:
-        left = func.extract("epoch", column - func.now())
-        return [float(one) for one in session.scalars(select(left).where(where).order_by(left))]
-
-
-def due_in(person: Person) -> list[float]:
-    return seconds_until(
-        person,
-        Work.due_at,
-        (Work.user_id == person.user_id) & (Work.state == "due"),
-    )
-
-
-def asked(person: Person) -> int:
-    return sum(len(account.calls) for account in person.memory)
 
 
 # --- which state, until when ------------------------------------------------------------------
@@ -171,52 +137,6 @@ def test_what_waits_goes_on_at_once_when_the_account_is_back(hands: Hands, way: 
     assert person.version(arrived, 1).state is VersionState.STORED
 
 
-# --- in the middle of a pack ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "error", [Unreachable(), Throttled(retry_after=60), AccountFull(), SignInAgain()]
-)
-def test_f20_an_account_that_fails_in_mid_pack_is_left_out_where_others_are_free(
-    hands: Hands, error: ProviderError
-) -> None:
-    person = Person.new(*hands, accounts=4)
-    person.memory[2].fail_next("put", error, times=100)
-    content = secrets.token_bytes(3 * CHUNK)
-    arrived = person.upload(content)
-
-    assert person.work() == []
-    assert person.read(person.version(arrived).id) == content
-    assert person.memory[2].objects == {}
-    person.check_settled()
-
-
-def test_f20_a_pack_that_waited_goes_on_with_what_is_missing(hands: Hands) -> None:
-    person = Person.new(*hands, accounts=2)
-    person.memory[0].fail_next("put", Throttled(retry_after=60))
-    person.upload(secrets.token_bytes(CHUNK))
-    person.work()
-    person.make_due()
-    assert person.work() == []
-
-    assert [account.calls.count("put") for account in person.memory] == [2, 1]
-    with person.tools.sessions() as session:
-        assert session.scalar(select(func.count()).select_from(Pack)) == 1
-
-
-def test_what_our_own_gate_holds_back_says_nothing_of_the_account(hands: Hands) -> None:
-    person = Person.new(*hands, accounts=2)
-    person.memory[0].fail_next("put", Throttled(retry_after=20, is_own=True))
-    arrived = person.upload(b"x")
-    (problem,) = person.work()
-
-    assert isinstance(problem, Throttled)
-    assert person.job(arrived.job_id).state is JobState.RETRYING
-    with person.tools.sessions() as session:
-        states = session.scalars(select(CloudAccount.state)).all()
-    assert set(states) == {AccountState.HEALTHY}
-
-
 # --- many -------------------------------------------------------------------------------------
 
 
@@ -315,92 +235,44 @@ def test_turns_do_not_go_before_urgency(hands: Hands) -> None:
     assert kinds == [WorkKind.STORE, WorkKind.DELETE]
 
 
-# --- an account that comes and goes -----------------------------------------------------------
+# --- an account that comes back just as its work is given back --------------------------------
 
 
-def test_an_account_that_flaps_loses_nothing_and_is_not_hammered(hands: Hands) -> None:
-    person = Person.new(*hands, accounts=2)
-    contents = [secrets.token_bytes(CHUNK) for _ in range(4)]
-    arrived = person.upload(*contents)
-    for _ in range(6):
-        person.memory[0].is_down = True
-        person.work()
-        person.memory[0].is_down = False
-        claim = person.try_claim()
-        if claim is not None:
-            person.carry_out(claim)
-        person.make_due()
-    person.make_due()
-    assert person.work() == []
-    for number, content in enumerate(contents):
-        assert person.read(person.version(arrived, number).id) == content
-    person.check_settled()
-
-
-# --- cleaning and reading ---------------------------------------------------------------------
-
-
-def test_a_clean_up_leaves_an_account_alone_that_refuses_and_goes_on_with_the_others(
-    hands: Hands, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cleaner, "BATCH", 4)
-    person = Person.new(*hands, accounts=2)
-    arrived = person.upload(secrets.token_bytes(8 * CHUNK))
-    assert person.work() == []
-    person.delete(arrived)
-    for account in person.memory:
-        account.calls.clear()
-    person.memory[0].fail_next("delete", Throttled(retry_after=77), times=1000)
-
-    (problem,) = person.work()
-
-    assert isinstance(problem, Throttled)
-    assert person.memory[1].objects == {}
-    assert person.memory[0].calls.count("delete") <= 4
-    assert 70 < due_in(person)[0] <= 77
-    person.memory[0]._faults.clear()
-    person.make_due()
-    assert person.work() == []
-    person.check_settled()
-
-
-def test_a_clean_up_waits_for_what_passes_before_it_asks_a_person(hands: Hands) -> None:
-    person = Person.new(*hands, accounts=2)
-    arrived = person.upload(secrets.token_bytes(CHUNK))
-    assert person.work() == []
-    person.delete(arrived)
-    person.memory[0].fail_next("delete", SignInAgain())
-    person.memory[1].fail_next("delete", Throttled(retry_after=50))
-    person.work()
-    with person.tools.sessions() as session:
-        job = session.scalars(select(Job).where(Job.kind == "delete")).one()
-    assert (job.state, job.error_code) == (JobState.RETRYING, "throttled")
-
-
-def test_readers_turn_to_an_account_that_does_not_rest(person: Person) -> None:
-    content = secrets.token_bytes(CHUNK)
-    arrived = person.upload(content)
-    assert person.work() == []
-    version = person.version(arrived)
-    resting = person.shards(version.id)[0].account_id
-    rest(person, person.account_ids.index(resting), 100)
-    for account in person.memory:
-        account.calls.clear()
-
-    assert person.read(version.id) == content
-    assert person.memory[person.account_ids.index(resting)].calls == []
-
-
-def test_a_read_that_a_silent_account_answers_wakes_what_waits_for_it(hands: Hands) -> None:
+def test_work_that_is_given_back_just_as_its_account_returns_is_due_soon(hands: Hands) -> None:
     person = Person.new(*hands, accounts=1)
-    content = secrets.token_bytes(CHUNK)
-    version = person.version(person.upload(content))
-    assert person.work() == []
     rest(person, 0, 600, "silent")
-    waiting = person.upload(b"x", name="waiting")
-    person.work()
+    person.upload(b"one")
+    claim = person.claim()
+    with pytest.raises(Unreachable) as refusal:
+        person.store(claim)
+    note(person, health.note_success)
 
-    assert person.read(version.id) == content
+    outcome.settle(person.tools, claim, refusal.value)
 
-    assert person.work() == []
-    assert person.version(waiting).state is VersionState.STORED
+    assert due_in(person)[0] <= 2
+
+
+def test_an_account_that_returns_while_work_is_being_parked_wakes_it(hands: Hands) -> None:
+    person = Person.new(*hands, accounts=1)
+    person.upload(b"one", b"two", b"three")
+    claim = person.claim()
+    rest(person, 0, 600, "silent")
+    parking = Parking(JobState.RETRYING, VersionState.QUEUED, "unreachable", 600)
+    with ThreadPoolExecutor(1) as pool:
+        with person.tools.sessions.begin() as session:
+            assert park(session, claim, parking) == 2
+            waking = pool.submit(note, person, health.note_success)
+            wait_for_a_lock(person)
+        waking.result(10)
+    assert max(due_in(person)) <= 0
+
+
+def wait_for_a_lock(person: Person) -> None:
+    """Return once another session waits for one of ours."""
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    for _ in range(500):
+        with person.tools.sessions() as session:
+            if session.scalar(waiting):
+                return
+            session.execute(text("SELECT pg_sleep(0.01)"))
+    raise AssertionError("nobody waits")

@@ -33,6 +33,11 @@ NAMES = [
     'quote" star* colon: pipe| less< question?.txt', "back\\slash.txt", " lead and trail .",
     "~tilde.txt", "sub folder/deep/er/file.txt", "sub folder/%41.txt", "emoji 🗄️.bin", "empty.bin",
 ]  # fmt: skip
+# Uploads in one request and in parts, of both providers, and the end of the latter.
+WAYS = {
+    "drive": {("upload.multipart", 200), ("upload.session", 308), ("upload.session", 200)},
+    "onedrive": {("item.put", 201), ("upload.fragment", 201)},
+}
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,11 @@ def remote(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def copied(rclone: Rclone, source: Path, remote: str) -> str:
-    """The folder of the remote into which everything was copied."""
+    """The folder of the remote into which everything was copied, in each of the ways there are."""
+    rclone.world.browser.control("DELETE", "log")
     rclone("copy", str(source), f"{remote}:copied")
+    log = rclone.world.browser.control("GET", "log")["requests"]
+    assert {(one["route"], one["status"]) for one in log} >= WAYS[remote]
     return f"{remote}:copied"
 
 

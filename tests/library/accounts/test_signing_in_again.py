@@ -24,7 +24,7 @@ from balancecloud.models.clouds import CloudAccount, LinkAttempt
 from balancecloud.models.jobs import Work
 from balancecloud.models.library import Version
 from balancecloud.models.people import AuditEvent
-from balancecloud.models.states import AccountState, VersionState, WorkKind, WorkState
+from balancecloud.models.states import AccountState, JobState, VersionState, WorkKind, WorkState
 from tests.library.accounts.world import (
     Sim,
     access_token,
@@ -38,6 +38,7 @@ from tests.library.accounts.world import (
     store_file,
     version_state,
 )
+from tests.storage.world import Person
 
 pytestmark = [pytest.mark.real, pytest.mark.sim]
 
@@ -327,3 +328,26 @@ def test_a_dead_grant_is_written_down_once_and_its_return_once(
     with gateway.sessions() as session:
         told = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
     assert told == ["account.linked", "account.sign_in_again", "account.linked_again"]
+
+
+def test_f28_a_grant_revoked_in_mid_upload_parks_the_job_until_the_person_comes_back(
+    gateway: Gateway, sim: Sim
+) -> None:
+    uploader = Person.new(gateway, {}, protection=0)
+    person = Linker(uploader.user_id, uuid.uuid4())
+    address = new_address()
+    account_id = link(gateway, person, "google_drive", address)
+    sim.revoke("google_drive", address)
+    arrived = uploader.upload(b"one", b"two")
+    assert uploader.work()
+    assert uploader.job(arrived.job_id).state is JobState.NEEDS_YOU
+    assert row_of(gateway, account_id).state is AccountState.SIGN_IN_AGAIN
+    attempt = come_back(gateway, person, begin_again(gateway, person, account_id), address)
+    linked = confirm_link(gateway, person, attempt)
+    assert set(linked.work_ids) == set(arrived.work_ids)
+    assert uploader.work() == []
+    assert uploader.job(arrived.job_id).state is JobState.DONE
+    assert uploader.read(uploader.version(arrived).id) == b"one"
+    with gateway.sessions() as session:
+        told = select(AuditEvent.target).where(AuditEvent.action == "account.sign_in_again")
+        assert session.scalars(told).all() == [str(account_id)]

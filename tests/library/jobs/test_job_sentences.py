@@ -60,6 +60,7 @@ def test_an_event_without_values_still_reads(code: str) -> None:
 def test_reasons_are_those_of_the_errors() -> None:
     assert job_sentences.reason("throttled") == "The cloud account asked us to slow down."
     assert job_sentences.reason("no_account").startswith("No cloud account can take this")
+    assert "server's own client" in job_sentences.reason("client_refused")
     assert job_sentences.reason("unheard_of") == job_sentences.UNKNOWN
 
 

@@ -42,24 +42,22 @@ def test_a_slowed_account_says_until_when(program: Program, gateway: Gateway) ->
     assert account["paused_until"].endswith("Z")
 
 
-@pytest.mark.parametrize(
-    ("reason", "told"),
-    [
-        ("sign_in_again", "it was revoked, or it expired"),
-        ("access_refused", "a permission is missing"),
-        ("client_refused", "refuses this server's own client"),
-    ],
-)
-def test_who_must_sign_in_again_is_told_why(
-    program: Program, gateway: Gateway, reason: str, told: str
-) -> None:
+WHY = {
+    "sign_in_again": "it was revoked, or it expired",
+    "access_refused": "a permission is missing",
+    "client_refused": "refuses this server's own client",
+}
+
+
+def test_who_must_sign_in_again_is_told_why(program: Program, gateway: Gateway) -> None:
     program.register()
     account_id = link(program, "google_drive")
-    change(gateway, state="sign_in_again", state_reason=reason)
-    account = program.call("GET", f"{HOME}/{account_id}/status").get_json()
-    assert (account["needs_you"], account["is_connected"]) == (True, False)
-    assert told in account["sentence"]
-    assert account["last_error"].endswith(".")
+    for reason, told in WHY.items():
+        change(gateway, state="sign_in_again", state_reason=reason)
+        account = program.call("GET", f"{HOME}/{account_id}/status").get_json()
+        assert (account["needs_you"], account["is_connected"]) == (True, False)
+        assert told in account["sentence"]
+        assert account["last_error"].endswith(".")
 
 
 def test_a_grant_that_ends_is_warned_of_with_its_time(program: Program, gateway: Gateway) -> None:

@@ -95,3 +95,11 @@ def test_kinds_are_found_by_type_and_unknown_ones_are_files() -> None:
     assert filters.kind("application/x-7z-compressed")[0] == "Archive"
     assert filters.kind("application/octet-stream") == ("File", "file")
     assert filters.kind(None) == ("File", "file")
+
+
+def test_a_sentence_keeps_its_times_as_times_and_the_rest_as_text() -> None:
+    at = NOW + timedelta(minutes=14)
+    html = filters.worded(("<b>Drive</b> waits until ", at, "."), NOW)
+    assert html.startswith("&lt;b&gt;Drive&lt;/b&gt; waits until <time ")
+    assert 'datetime="2026-11-23T14:20:31Z"' in html
+    assert html.endswith('data-local="moment">14:20 UTC</time>.')
