@@ -21,14 +21,17 @@ from balancecloud.config import MIB
 from balancecloud.crypto.primitives import Buffer
 from balancecloud.errors import BalanceCloudError, BrokenUpload, NoSpoolSpace, NotReady, Unavailable
 
-# What one upload holds in memory, and what one request carries.
+# What one upload holds in memory, and what one request carries. Where a byte lies follows from it,
+# so it stays as it is while anything is in a spool.
 SEGMENT_BYTES: Final = 4 * MIB
 # A bucket says nothing of its room: as much as anybody asks for, until it refuses.
 ENDLESS: Final = 1 << 62
 # How long a bucket counts as full once it has refused; then it is asked again.
 FULL_SECONDS: Final = 30.0
-# In all below the lease of an upload, 120 seconds: three tries and the waiting between them.
-ANSWER_SECONDS: Final = 15.0
+# A segment and the look after it, each tried three times, take less than an upload's lease of
+# 120 seconds. Twenty-five seconds let a segment through at 170 KB/s.
+SEGMENT_SECONDS: Final = 25.0
+ANSWER_SECONDS: Final = 10.0
 TRIES_AGAIN: Final = 2
 CHECK_SECONDS: Final = 3.0
 
@@ -223,7 +226,8 @@ class Line:
         with self._lock:
             if self._operator is None:
                 retry = RetryLayer(max_times=TRIES_AGAIN, min_delay=0.2, max_delay=2, jitter=True)
-                self._operator = self._open(ANSWER_SECONDS).layer(retry)
+                waiting = TimeoutLayer(timeout=ANSWER_SECONDS, io_timeout=SEGMENT_SECONDS)
+                self._operator = self._open(waiting).layer(retry)
             return self._operator
 
     @property
@@ -231,10 +235,11 @@ class Line:
         """Asks once and does not wait long."""
         with self._lock:
             if self._hasty is None:
-                self._hasty = self._open(CHECK_SECONDS)
+                waiting = TimeoutLayer(timeout=CHECK_SECONDS, io_timeout=CHECK_SECONDS)
+                self._hasty = self._open(waiting)
             return self._hasty
 
-    def _open(self, seconds: float) -> opendal.Operator:
+    def _open(self, waiting: TimeoutLayer) -> opendal.Operator:
         if Line._opened_by not in {None, os.getpid()}:
             raise AssertionError("The bucket was opened before this process was forked.")
         Line._opened_by = os.getpid()
@@ -252,7 +257,7 @@ class Line:
             disable_config_load="true",  # neither other people's keys nor the machine's
             disable_ec2_metadata="true",
         )
-        return operator.layer(TimeoutLayer(timeout=seconds, io_timeout=seconds))
+        return operator.layer(waiting)
 
 
 def _path(upload: uuid.UUID, number: int, segment: int) -> str:

@@ -20,6 +20,8 @@ class HostileBucket:
     def __init__(self) -> None:
         self.answer = "garbage"
         self.puts = 0
+        self.over = threading.Event()
+        self.sums: list[tuple[str, bytes]] = []
         self.kept: dict[str, bytes] = {}
         handler = type("BoundHandler", (Handler,), {"bucket": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -39,6 +41,7 @@ class HostileBucket:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.over.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -51,7 +54,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         answer = self.bucket.answer
-        if answer == "denied":
+        if answer == "silence":
+            self.bucket.over.wait()
+        elif answer == "denied":
             self._send(403, ERROR.format(code="AccessDenied").encode())
         elif answer == "lost":
             self._send(206, self.bucket.kept[self.path])
@@ -64,7 +69,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
         self.bucket.puts += 1
-        if self.bucket.answer == "full":
+        self.bucket.sums.append((self.headers["Content-MD5"], content))
+        if self.bucket.answer == "silence":
+            self.bucket.over.wait()
+        elif self.bucket.answer == "full":
             self._send(507, ERROR.format(code="XMinioStorageFull").encode())
         elif self.bucket.answer != "lost":
             self._send(403, ERROR.format(code="AccessDenied").encode())

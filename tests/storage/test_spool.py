@@ -1,5 +1,7 @@
 """The spools: one suite over both, and what only one of them can do or suffer."""
 
+import base64
+import hashlib
 import logging
 import os
 import uuid
@@ -10,6 +12,7 @@ import pytest
 
 from balancecloud.buckets import SpoolBucket
 from balancecloud.errors import ConfigError, NoSpoolSpace, NotReady, Unavailable
+from balancecloud.storage import bucket_spool
 from balancecloud.storage.bucket_spool import FULL_SECONDS, BucketSpool
 from balancecloud.storage.spool import LocalSpool
 from tests.fakes.hostile_bucket import HostileBucket
@@ -112,6 +115,8 @@ def test_a_lost_answer_is_no_second_writing(hostile: HostileBucket) -> None:
     write(spool, upload, 0, CONTENT[:20])
 
     assert hostile.puts == 2
+    for told, content in hostile.sums:
+        assert base64.b64decode(told) == hashlib.md5(content).digest()
 
 
 def test_a_full_bucket_is_refused_and_asked_again_after_a_while(hostile: HostileBucket) -> None:
@@ -124,6 +129,22 @@ def test_a_full_bucket_is_refused_and_asked_again_after_a_while(hostile: Hostile
     assert spool.free_bytes() == 0
     clock.advance(FULL_SECONDS)
     assert spool.free_bytes() > 0
+
+
+def test_a_bucket_that_never_answers_is_not_waited_for_for_ever(
+    hostile: HostileBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile.answer = "silence"
+    monkeypatch.setattr(bucket_spool, "SEGMENT_SECONDS", 0.1)
+    monkeypatch.setattr(bucket_spool, "CHECK_SECONDS", 0.1)
+    spool = BucketSpool(hostile.bucket(), ManualClock(), SEGMENT_BYTES)
+
+    with pytest.raises(NotReady):
+        write(spool, uuid.uuid4(), 0, CONTENT)
+    with pytest.raises(Unavailable):
+        spool.read(uuid.uuid4(), 0, 0, 1)
+    with pytest.raises(NotReady):
+        spool.check()
 
 
 def test_without_the_bucket_nothing_is_taken_in_and_everything_says_so(
