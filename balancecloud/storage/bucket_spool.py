@@ -5,21 +5,18 @@ written can be left behind, and what was cut off is found by listing, like every
 """
 
 import logging
-import os
-import threading
 import uuid
 from collections.abc import Iterator
 from typing import Final
 
-import opendal
 from opendal import exceptions
-from opendal.layers import RetryLayer, TimeoutLayer
 
 from balancecloud.buckets import SpoolBucket
 from balancecloud.clock import Clock
 from balancecloud.config import MIB
 from balancecloud.crypto.primitives import Buffer
 from balancecloud.errors import BalanceCloudError, BrokenUpload, NoSpoolSpace, NotReady, Unavailable
+from balancecloud.storage.bucket_line import BucketLine
 
 # What one upload holds in memory, and what one request carries. Where a byte lies follows from it,
 # so it stays as it is while anything is in a spool.
@@ -28,12 +25,6 @@ SEGMENT_BYTES: Final = 4 * MIB
 ENDLESS: Final = 1 << 62
 # How long a bucket counts as full once it has refused; then it is asked again.
 FULL_SECONDS: Final = 30.0
-# A segment and the look after it, each tried three times, take less than an upload's lease of
-# 120 seconds. Twenty-five seconds let a segment through at 170 KB/s.
-SEGMENT_SECONDS: Final = 25.0
-ANSWER_SECONDS: Final = 10.0
-TRIES_AGAIN: Final = 2
-CHECK_SECONDS: Final = 3.0
 
 # How servers say that there is no room.
 _FULL: Final = ("QuotaExceeded", "XMinioStorageFull", "InsufficientCapacity", "InsufficientStorage")
@@ -64,7 +55,7 @@ class BucketSpool:
     def __init__(
         self, bucket: SpoolBucket, clock: Clock, segment_bytes: int = SEGMENT_BYTES
     ) -> None:
-        self._line = Line(bucket)
+        self._line = BucketLine(bucket)
         self._clock = clock
         self._segment_bytes = segment_bytes
         self._full_until = float("-inf")
@@ -94,9 +85,9 @@ class BucketSpool:
     def uploads(self) -> Iterator[uuid.UUID]:
         """Yield every upload of which something is there; Unavailable when nobody says."""
         try:
-            # The binding keeps other Python threads waiting while it lists: for background
-            # processes only, never while a person waits.
-            for entry in self._line.operator.list(""):
+            # The binding keeps other threads of Python, and signals, waiting while it lists: for
+            # background processes only, and for seconds at most.
+            for entry in self._line.hasty_operator.list(""):
                 try:
                     yield uuid.UUID(entry.path.rstrip("/"))
                 except ValueError:
@@ -144,13 +135,18 @@ class BucketSpool:
             raise self._refusal(problem) from None
 
     def _read_segment(self, path: str, begin: int, length: int) -> bytes:
+        """Read as a stream: an answer longer than was asked for is noticed, not gathered."""
+        sealed = bytearray()
         try:
-            sealed = self._line.operator.read(path, offset=begin, size=length)
-        except _PROBLEMS:
+            with self._line.operator.open(path, "rb", offset=begin, size=length) as stream:
+                while len(sealed) < length and (more := stream.read(length - len(sealed))):
+                    sealed += more
+                is_whole = len(sealed) == length and not stream.read(1)
+        except (OSError, *_PROBLEMS):  # a stream puts its errors as those of files
             raise Unavailable from None
-        if len(sealed) != length:
+        if not is_whole:
             raise Unavailable
-        return sealed
+        return bytes(sealed)
 
     def _refusal(self, problem: Exception) -> BalanceCloudError:
         """Say what a failed write means. Its text holds the server's reply and goes nowhere."""
@@ -203,61 +199,6 @@ class BucketPart:
         put = self._spool.put_longer if self._stored else self._spool.put_new
         put(self._upload, self._number, self._segment, bytes(self._held))
         self._stored = len(self._held)
-
-
-class Line:
-    """The connection to a bucket, opened where it is first used.
-
-    The library's threads do not survive a fork, and a child that uses what its parent has opened
-    waits for ever (measured). So the parents of gunicorn and of the worker never open it.
-    """
-
-    _opened_by: int | None = None  # the process, as all lines share the library's threads
-
-    def __init__(self, bucket: SpoolBucket) -> None:
-        self._bucket = bucket
-        self._lock = threading.Lock()
-        self._operator: opendal.Operator | None = None
-        self._hasty: opendal.Operator | None = None
-
-    @property
-    def operator(self) -> opendal.Operator:
-        """Asks again when something temporary is in the way."""
-        with self._lock:
-            if self._operator is None:
-                retry = RetryLayer(max_times=TRIES_AGAIN, min_delay=0.2, max_delay=2, jitter=True)
-                waiting = TimeoutLayer(timeout=ANSWER_SECONDS, io_timeout=SEGMENT_SECONDS)
-                self._operator = self._open(waiting).layer(retry)
-            return self._operator
-
-    @property
-    def hasty_operator(self) -> opendal.Operator:
-        """Asks once and does not wait long."""
-        with self._lock:
-            if self._hasty is None:
-                waiting = TimeoutLayer(timeout=CHECK_SECONDS, io_timeout=CHECK_SECONDS)
-                self._hasty = self._open(waiting)
-            return self._hasty
-
-    def _open(self, waiting: TimeoutLayer) -> opendal.Operator:
-        if Line._opened_by not in {None, os.getpid()}:
-            raise AssertionError("The bucket was opened before this process was forked.")
-        Line._opened_by = os.getpid()
-        bucket = self._bucket
-        operator = opendal.Operator(
-            "s3",
-            bucket=bucket.name,
-            root=f"/{bucket.prefix}",
-            endpoint=bucket.endpoint,
-            region=bucket.region,
-            access_key_id=bucket.key_id,
-            secret_access_key=bucket.secret_key,
-            checksum_algorithm="md5",
-            enable_virtual_host_style=str(bucket.is_virtual_host).lower(),
-            disable_config_load="true",  # neither other people's keys nor the machine's
-            disable_ec2_metadata="true",
-        )
-        return operator.layer(waiting)
 
 
 def _path(upload: uuid.UUID, number: int, segment: int) -> str:

@@ -12,6 +12,7 @@ ERROR: Final = "<Error><Code>{code}</Code><Message>CANARY in the reply</Message>
 # Of the 20 bytes that are asked for: how many a 2xx says to hold, and how many it holds.
 SAID: Final = {"cut": 20, "short": 10, "long": 500_000, "whole": 64, "empty": 0}
 SENT: Final = SAID | {"cut": 10}
+HUGE: Final = 1 << 30
 
 
 class HostileBucket:
@@ -21,6 +22,8 @@ class HostileBucket:
         self.answer = "garbage"
         self.puts = 0
         self.over = threading.Event()
+        self.cut = threading.Event()  # the client went away before the end
+        self.sent = 0
         self.sums: list[tuple[str, bytes]] = []
         self.kept: dict[str, bytes] = {}
         handler = type("BoundHandler", (Handler,), {"bucket": self})
@@ -56,6 +59,8 @@ class Handler(BaseHTTPRequestHandler):
         answer = self.bucket.answer
         if answer == "silence":
             self.bucket.over.wait()
+        elif answer == "endless":
+            self._send_until_cut()
         elif answer == "denied":
             self._send(403, ERROR.format(code="AccessDenied").encode())
         elif answer == "lost":
@@ -88,6 +93,15 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
         self.close_connection = True
+
+    def _send_until_cut(self) -> None:
+        """Send a GiB, or as much as the other side lets us."""
+        self._send(206, b"", HUGE)
+        try:
+            while self.bucket.sent < HUGE:
+                self.bucket.sent += self.wfile.write(bytes(1 << 20))
+        except OSError:
+            self.bucket.cut.set()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
         """Say nothing."""

@@ -12,10 +12,10 @@ import pytest
 
 from balancecloud.buckets import SpoolBucket
 from balancecloud.errors import ConfigError, NoSpoolSpace, NotReady, Unavailable
-from balancecloud.storage import bucket_spool
+from balancecloud.storage import bucket_line
 from balancecloud.storage.bucket_spool import FULL_SECONDS, BucketSpool
 from balancecloud.storage.spool import LocalSpool
-from tests.fakes.hostile_bucket import HostileBucket
+from tests.fakes.hostile_bucket import HUGE, HostileBucket
 from tests.fakes.manual_clock import ManualClock
 from tests.services import bucket_server
 from tests.services.bucket_server import KEY_ID, SECRET_KEY, BucketServer
@@ -109,6 +109,16 @@ def test_a_bucket_that_answers_wrongly_is_unavailable_never_other_bytes(
         spool.read(uuid.uuid4(), 0, 3, 20)
 
 
+def test_an_answer_without_an_end_is_not_gathered(hostile: HostileBucket) -> None:
+    hostile.answer = "endless"
+    spool = BucketSpool(hostile.bucket(), ManualClock(), SEGMENT_BYTES)
+
+    with pytest.raises(Unavailable):
+        spool.read(uuid.uuid4(), 0, 3, 20)
+    assert hostile.cut.wait(10)
+    assert hostile.sent < HUGE // 4
+
+
 def test_a_lost_answer_is_no_second_writing(hostile: HostileBucket) -> None:
     hostile.answer = "lost"
     spool, upload = BucketSpool(hostile.bucket(), ManualClock(), SEGMENT_BYTES), uuid.uuid4()
@@ -135,8 +145,8 @@ def test_a_bucket_that_never_answers_is_not_waited_for_for_ever(
     hostile: HostileBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hostile.answer = "silence"
-    monkeypatch.setattr(bucket_spool, "SEGMENT_SECONDS", 0.1)
-    monkeypatch.setattr(bucket_spool, "CHECK_SECONDS", 0.1)
+    monkeypatch.setattr(bucket_line, "SEGMENT_SECONDS", 0.1)
+    monkeypatch.setattr(bucket_line, "CHECK_SECONDS", 0.1)
     spool = BucketSpool(hostile.bucket(), ManualClock(), SEGMENT_BYTES)
 
     with pytest.raises(NotReady):
