@@ -19,7 +19,8 @@ from balancecloud.library.installation import installation_of
 from balancecloud.library.open_accounts import OpenAccounts
 from balancecloud.live.doorbell import Doorbell
 from balancecloud.live.progress import ProgressStore
-from balancecloud.storage.spool import LocalSpool
+from balancecloud.storage.bucket_spool import BucketSpool
+from balancecloud.storage.spool import LocalSpool, Spool
 from balancecloud.web import (
     auth,
     clouds,
@@ -156,8 +157,15 @@ def build_gateway(config: Config, sessions: sessionmaker[Session], clock: Clock)
         config=config,
         sessions=sessions,
         keys=keys,
-        spool=LocalSpool(config.spool_dir, config.spool_reserve_bytes),
+        spool=open_spool(config, clock),
         open_provider=accounts.open,
         clock=clock,
         installation=installation,
     )
+
+
+def open_spool(config: Config, clock: Clock) -> Spool:
+    """Return the spool that the settings name: a bucket, or a folder of the data folder."""
+    if config.spool_bucket is not None:
+        return BucketSpool(config.spool_bucket, clock)
+    return LocalSpool(config.spool_dir, config.spool_reserve_bytes)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from balancecloud.buckets import SpoolBucket, parse_spool_url
 from balancecloud.errors import ConfigError
 
 MIB: Final = 1 << 20
@@ -82,6 +83,7 @@ class Config:
     default_quota_bytes: int | None = None
     largest_file_bytes: int = 1 << 40
     spool_reserve_bytes: int = 1 << 30
+    spool_bucket: SpoolBucket | None = None  # None: the spool lies below the data folder
     chunk_size: int = 10 * MIB
     frame_log2: int = 16
     lease_seconds: float = 45.0
@@ -159,6 +161,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Config:
         default_quota_bytes=_number(env, "DEFAULT_QUOTA_BYTES", 0) or None,
         largest_file_bytes=_number(env, "LARGEST_FILE_BYTES", 1 << 40),
         spool_reserve_bytes=_number(env, "SPOOL_RESERVE_BYTES", 1 << 30),
+        spool_bucket=_spool_bucket(env),
         lease_seconds=float(_number(env, "LEASE_SECONDS", 45)),
         heartbeat_seconds=float(_number(env, "HEARTBEAT_SECONDS", 15)),
         tick_seconds=float(_number(env, "TICK_SECONDS", 15)),
@@ -314,6 +317,12 @@ def _optional_secret(env: Mapping[str, str], name: str) -> Secret:
 
 def _former_secrets(env: Mapping[str, str], name: str) -> tuple[Secret, ...]:
     return (Secret(read_secret(Path(env[name]))),) if env.get(name) else ()
+
+
+def _spool_bucket(env: Mapping[str, str]) -> SpoolBucket | None:
+    url, key_id = env.get("SPOOL_URL", ""), env.get("SPOOL_KEY_ID", "")
+    secret = _optional_secret(env, "SPOOL_SECRET_KEY_FILE").reveal()
+    return parse_spool_url(url, key_id, secret.decode("ascii", "replace")) if url else None
 
 
 def _oauth_client(env: Mapping[str, str], prefix: str) -> OAuthClientConfig:

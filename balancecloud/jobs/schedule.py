@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 
 from balancecloud.clock import Clock
+from balancecloud.errors import Unavailable
 from balancecloud.identity import sessions, tokens
 from balancecloud.library import abandoned, linking, upload_sessions
 from balancecloud.library.account_care import RoomReading
@@ -75,5 +76,5 @@ class Schedule:
 def _run(chore: Chore, tools: Tools) -> None:
     try:
         chore.run(tools)
-    except (SQLAlchemyError, OSError) as problem:
+    except (SQLAlchemyError, OSError, Unavailable) as problem:
         logger.warning("Clearing %s failed: %s.", chore.name, type(problem).__name__)

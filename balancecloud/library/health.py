@@ -1,7 +1,6 @@
 """Whether this server can do its work. Says no names, counts of people, or secrets."""
 
 import enum
-import os
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +8,7 @@ from sqlalchemy import exists, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from balancecloud.errors import NotReady
 from balancecloud.library.gateway import Gateway
 from balancecloud.live.doorbell import Doorbell
 from balancecloud.models.clouds import CloudAccount
@@ -80,9 +80,8 @@ def _database(sessions: sessionmaker[Session]) -> tuple[Health, Health]:
 def _spool(gateway: Gateway) -> Health:
     """Say how the spool is: full is degraded, as it still hands out; unwritable is down."""
     try:
+        gateway.spool.check()
         free = gateway.spool.free_bytes()
-    except OSError:
-        return Health.DOWN
-    if not os.access(gateway.config.spool_dir, os.W_OK | os.X_OK):
+    except (OSError, NotReady):
         return Health.DOWN
     return Health.OK if free > 0 else Health.DEGRADED

@@ -59,7 +59,9 @@ class JobEvent(Base):
 class Work(Base):
     """What a worker claims for a while, on the database's clock; `fence` rises at each claim.
 
-    `store`: key is a version. `delete`: key is the clean-up job whose packs are to go.
+    `store`: key is a version, run which run of its chunks. `form`: key is the person whose small
+    files wait for a pack. `delete`: key is the clean-up job whose packs are to go. `repair`: key is
+    a pack with shards to rebuild. `move`: key is a pack whose chunks are to lie elsewhere.
     """
 
     __tablename__ = "work"
@@ -67,6 +69,7 @@ class Work(Base):
     id: Mapped[Id]
     kind: Mapped[WorkKind] = mapped_column(text_enum(WorkKind))
     key: Mapped[uuid.UUID]
+    run: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     job_id: Mapped[uuid.UUID | None] = mapped_column(
         ForeignKey("jobs.id", ondelete="CASCADE"), index=True
@@ -84,7 +87,7 @@ class Work(Base):
     __table_args__ = (
         states("kind", WorkKind),
         states("state", WorkState),
-        Index("uq_work_key", "kind", "key", unique=True),
+        Index("uq_work_key", "kind", "key", "run", unique=True),
         Index(
             "ix_work_due",
             "priority",

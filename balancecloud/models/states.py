@@ -65,11 +65,15 @@ class AccountState(enum.StrEnum):
 class JobKind(enum.StrEnum):
     STORE = "store"
     DELETE = "delete"
+    REPAIR = "repair"
 
 
 class WorkKind(enum.StrEnum):
     STORE = "store"
+    FORM = "form"
     DELETE = "delete"
+    REPAIR = "repair"
+    MOVE = "move"
 
 
 class NodeKind(enum.StrEnum):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from balancecloud.crypto.primitives import Buffer
-from balancecloud.errors import BrokenUpload, ConfigError, NoSpoolSpace, Unavailable
+from balancecloud.errors import BrokenUpload, ConfigError, NoSpoolSpace, NotReady, Unavailable
 
 
 class PartWriter(Protocol):
@@ -52,6 +52,10 @@ class Spool(Protocol):
 
     def free_bytes(self) -> int:
         """Return how much more the store can take."""
+        ...
+
+    def check(self) -> None:
+        """Raise NotReady when nothing can be written now, however much room there is."""
         ...
 
 
@@ -105,6 +109,11 @@ class LocalSpool:
     def free_bytes(self) -> int:
         """Return how much more the disk can take, less what is kept free."""
         return max(0, shutil.disk_usage(self._root).free - self._reserve)
+
+    def check(self) -> None:
+        """Raise NotReady unless the folder is there and ours to write."""
+        if not os.access(self._root, os.W_OK | os.X_OK):
+            raise NotReady
 
     def _open(self, upload: uuid.UUID, number: int) -> BinaryIO:
         return (self._folder(upload) / f"{number}.part").open("rb")

@@ -38,6 +38,7 @@ class Claim:
     id: uuid.UUID
     kind: WorkKind
     key: uuid.UUID
+    run: int
     user_id: uuid.UUID
     job_id: uuid.UUID | None
     attempt: int
@@ -62,6 +63,7 @@ def insert_work(  # noqa: PLR0913, PLR0917 - each argument is a column of the ro
     job_id: uuid.UUID | None,
     priority: int,
     due_in: float = 0,
+    run: int = 0,
 ) -> uuid.UUID:
     """Write down work to be done; what is there already becomes due afresh, unless it is leased."""
     due = {
@@ -74,9 +76,9 @@ def insert_work(  # noqa: PLR0913, PLR0917 - each argument is a column of the ro
     afresh = {"attempt": 0, "reason": None, "owner": None, "lease_until": None}
     written: uuid.UUID | None = session.scalar(
         insert(Work)
-        .values(id=uuid.uuid4(), kind=kind, key=key, **due)
+        .values(id=uuid.uuid4(), kind=kind, key=key, run=run, **due)
         .on_conflict_do_update(
-            index_elements=[Work.kind, Work.key],
+            index_elements=[Work.kind, Work.key, Work.run],
             set_={**due, **afresh},
             where=or_(Work.state != WorkState.LEASED, _lease_over()),
         )
@@ -84,7 +86,8 @@ def insert_work(  # noqa: PLR0913, PLR0917 - each argument is a column of the ro
     )
     if written is not None:
         return written
-    return session.scalars(select(Work.id).where(Work.kind == kind, Work.key == key)).one()
+    is_same = (Work.kind == kind, Work.key == key, Work.run == run)
+    return session.scalars(select(Work.id).where(*is_same)).one()
 
 
 def claim(
@@ -118,18 +121,16 @@ def claim(
             Work.id,
             Work.kind,
             Work.key,
+            Work.run,
             Work.user_id,
             Work.job_id,
             Work.attempt,
             Work.fence,
-            _now(),
+            _now().label("since"),
         )
         .execution_options(synchronize_session=False)
     ).one_or_none()
-    if row is None:
-        return None
-    work_id, kind, key, user_id, job_id, attempt, fence, since = row
-    return Claim(work_id, kind, key, user_id, job_id, attempt, fence, owner, since)
+    return None if row is None else Claim(**row._asdict(), owner=owner)
 
 
 def extend(session: Session, claim: Claim, lease_seconds: float) -> None:

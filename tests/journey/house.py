@@ -49,7 +49,7 @@ class House:
         found: dict[int, str] = {}
         parents = {self.process.pid}
         pending = True
-        table = _process_table()
+        table = process_table()
         while pending:
             more = {pid for pid, (parent, _) in table.items() if parent in parents} - parents
             pending = bool(more)
@@ -104,7 +104,7 @@ def _wait_until_ready(house: House) -> None:
     raise AssertionError(house.console.read_text())
 
 
-def _process_table() -> dict[int, tuple[int, str]]:
+def process_table() -> dict[int, tuple[int, str]]:
     table: dict[int, tuple[int, str]] = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():

@@ -89,7 +89,7 @@ def test_what_is_due_is_claimed_once(database: Sessions, user_id: uuid.UUID) -> 
 
     claim = taken(database)
 
-    assert claim == Claim(work_id, WorkKind.STORE, key, user_id, None, 1, 1, OWNER)
+    assert claim == Claim(work_id, WorkKind.STORE, key, 0, user_id, None, 1, 1, OWNER)
     assert take(database) is None
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.app import create_app
+from balancecloud.buckets import parse_spool_url
 from balancecloud.config import Config
 from balancecloud.extensions import db
 from balancecloud.live.doorbell import Doorbell
@@ -71,6 +72,15 @@ def test_a_full_spool_is_degraded(config: Config) -> None:
     app = create_app(dataclasses.replace(config, spool_reserve_bytes=1 << 62))
     status, word, parts = checks(Program(app))
     assert (status, word, parts["spool"]) == (200, "degraded", "degraded")
+    with app.app_context():
+        db.engine.dispose()
+
+
+def test_without_the_bucket_of_the_spool_we_are_down(config: Config) -> None:
+    bucket = parse_spool_url("s3://no-bucket/x?endpoint=http://127.0.0.1:1", "id", "key")
+    app = create_app(dataclasses.replace(config, spool_bucket=bucket))
+    status, word, parts = checks(Program(app))
+    assert (status, word, parts["spool"]) == (503, "down", "down")
     with app.app_context():
         db.engine.dispose()
 

@@ -1,0 +1,1 @@
+"""Web and workers that share nothing but PostgreSQL, Valkey and a bucket."""
