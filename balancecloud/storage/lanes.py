@@ -13,9 +13,10 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
-# Enough requests in flight to hide 80 ms behind a 20 MB/s link with pieces of some 3 MB, and few
-# enough that the first of them, for which the reader waits, has most of the link to itself.
-WIDTH: Final = 3
+# More than this under way fills a link of 20 MB/s and 80 ms twice over. With more, the first of
+# them, for which the reader waits, would only share the link with those it does not need yet.
+FULL_BYTES: Final = 4 << 20
+WIDTH: Final = 8  # at most, however small they are
 SMALL_BYTES: Final = 512 << 10
 IDLE_SECONDS: Final = 10.0
 
@@ -30,15 +31,16 @@ class Lane:
     def __init__(self, width: int) -> None:
         self._width = width
         self._changed = threading.Condition()
-        self._waiting: list[tuple[bool, int, Task]] = []
+        self._waiting: list[tuple[bool, int, int, Task]] = []
         self._numbers = itertools.count()
         self._threads = 0
         self._idle = 0
+        self._under_way = 0
 
     def submit(self, task: Task, length: int) -> None:
         """Run the task in one of the lane's threads; it raises nothing."""
         with self._changed:
-            heapq.heappush(self._waiting, (length > SMALL_BYTES, next(self._numbers), task))
+            heapq.heappush(self._waiting, (length > SMALL_BYTES, next(self._numbers), length, task))
             if self._idle >= len(self._waiting) or self._threads >= self._width:
                 self._changed.notify()
                 return
@@ -46,22 +48,31 @@ class Lane:
         threading.Thread(target=self._run, name="read", daemon=True).start()
 
     def _run(self) -> None:
-        while (task := self._next()) is not None:
+        while (found := self._next()) is not None:
+            length, task = found
             try:
                 task()
             except Exception as problem:  # noqa: BLE001 - a thread of all readings must live on
                 logger.error("A read task met %s.", type(problem).__name__)  # noqa: TRY400
+            with self._changed:
+                self._under_way -= length
+                self._changed.notify()
 
-    def _next(self) -> Task | None:
+    def _next(self) -> tuple[int, Task] | None:
         """Return the next task; None when there was none for a while and the thread is to end."""
         with self._changed:
             self._idle += 1
-            self._changed.wait_for(lambda: bool(self._waiting), IDLE_SECONDS)
+            self._changed.wait_for(self._may_go, IDLE_SECONDS)
             self._idle -= 1
-            if self._waiting:
-                return heapq.heappop(self._waiting)[2]
+            if self._may_go():
+                _, _, length, task = heapq.heappop(self._waiting)
+                self._under_way += length
+                return length, task
             self._threads -= 1
             return None
+
+    def _may_go(self) -> bool:
+        return bool(self._waiting) and self._under_way < FULL_BYTES
 
 
 class Lanes:

@@ -1,7 +1,7 @@
 """What an account's answers teach about its time, and when an answer is late by that measure.
 
 A request takes the account's delay and the time its bytes need behind those that are waiting
-already. Both are running averages; so is how far answers stray from what was expected of them.
+already. Both are running averages; so is by how much answers were later than expected of them.
 """
 
 import threading
@@ -80,7 +80,7 @@ class Pace:
                 self._delay = min(self._delay, took)
                 moved = sent.ahead / max(took - self._delay, 1e-3)
                 self._bytes_per_second += LEARNING * (moved - self._bytes_per_second)
-            stray = min(abs(took - sent.expected) / sent.expected, 1.0)
+            stray = min(max(took / sent.expected - 1, 0.0), 1.0)
             self._stray += LEARNING * (stray - self._stray)
 
     def ended(self, sent: Sent) -> None:

@@ -30,6 +30,8 @@ from balancecloud.storage.whole_packs import open_from_whole
 
 # The first stretch: three frames of the usual size, so that a seek fetches less than 256 KiB.
 FIRST_BYTES: Final = 192 << 10
+# Whoever begins at the first byte hardly seeks: so much is asked for at once.
+START_BYTES: Final = 16 << 20
 GROWTH: Final = 8  # of what is read ahead, with every stretch the reader took
 SPOOLED_BYTES: Final = 4 << 20
 # Chunks are looked up in the index so many at once.
@@ -76,7 +78,8 @@ class _Stream:
         self._at, self._end = begin, end
         self._seat = seat
         self._wire = Wire(reading.tools, ring, SimpleQueue())
-        self._window = FIRST_BYTES
+        self._window = FIRST_BYTES if begin else START_BYTES
+        self._longest = FIRST_BYTES  # of the next stretch
         self._stretches: deque[tuple[Stretch, int]] = deque()
         self._index: dict[int, StoredChunk] = {}
         cache = reading.tools.links.cache
@@ -112,12 +115,12 @@ class _Stream:
     def _read_on(self) -> None:
         """Take what has come, and ask for what is to be read ahead now."""
         racing.catch_up(self._races(), self._wire.inbox)
-        frame = 1 << self._reading.version.frame_log2
         while self._at < self._end:
-            if self._stretches and self._seat.held + frame > self._window:
+            stop = self._next_stop(min(self._longest, self._window))
+            wanted = stop - self._at
+            if self._stretches and self._seat.held + wanted > self._window:
                 return
-            stop = self._next_stop(self._window - self._seat.held)
-            if not self._seat.take(stop - self._at):
+            if not self._seat.take(wanted):
                 if self._stretches:
                     return
                 stop = self._next_stop(LEAST_BYTES)
@@ -126,6 +129,7 @@ class _Stream:
 
     def _begin(self, stop: int) -> None:
         held, chunk_size = stop - self._at, self._reading.version.chunk_size
+        self._longest = chunk_size
         index, begin = divmod(self._at, chunk_size)
         self._at = stop
         self._stretches.append((self._stretch(index, begin, begin + held), held))
