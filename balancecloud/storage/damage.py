@@ -109,6 +109,7 @@ def _mark(session: Session, pack: StoredPack, shard: StoredShard, state: ShardSt
         .where(
             ShardRow.pack_id == pack.pack_id,
             ShardRow.index == shard.index,
+            ShardRow.account_id == shard.account_id,
             ShardRow.object_id == shard.object_id,
             ShardRow.state.in_(READABLE),
         )

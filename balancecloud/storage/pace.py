@@ -18,7 +18,7 @@ STRAYS: Final = 4.0
 LEAST_FACTOR: Final = 1.5
 MOST_FACTOR: Final = 4.0
 SPARE_SECONDS: Final = 0.05
-LONGEST_PATIENCE_SECONDS: Final = 10.0
+LONGEST_PATIENCE_SECONDS: Final = 5.0
 # Up to this much moved, the delay makes the time; beyond it, the link.
 SHORT_BYTES: Final = 256 << 10
 LEARNING: Final = 0.2

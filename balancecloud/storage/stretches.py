@@ -108,12 +108,13 @@ class FromClouds:
         """Open a part from the cache; None, and it is asked of the accounts, if that fails."""
         if not self._fetch.is_cached:
             return None
-        try:
-            sealed = self._fetch.sealed(span)
-            if sealed is not None:
+        sealed = self._fetch.sealed(span)
+        if sealed is not None:
+            try:
                 return self._wanted.open(span, sealed)
-        except IntegrityError:
-            self._fetch.forget()
+            except IntegrityError as problem:
+                logger.info("A run in the cache did not open (%s).", problem.cause)
+        self._fetch.forget()
         self._fetch.ask()
         return None
 
