@@ -185,10 +185,10 @@ class Fetch:
             slices = list(self._slices(self._start, self._length))
             cache.put(self.wanted.chunk.pack.pack_id, self._start, slices)
 
-    def cancel(self) -> None:
-        """Want nothing of it any more."""
+    def let_go(self) -> None:
+        """Want nothing of it any more, and hold nothing."""
         for race in self.races:
-            race.cancel()
+            race.let_go()
 
     @property
     def _cache(self) -> Cache | None:

@@ -66,6 +66,7 @@ class Race:
     asks: dict[int, Ask] = field(default_factory=dict)
     pieces: dict[int, bytes] = field(default_factory=dict)
     _solved: Mapping[int, Buffer] | None = None
+    _is_done_with: bool = False
 
     @property
     def is_won(self) -> bool:
@@ -75,7 +76,7 @@ class Race:
     @property
     def is_over(self) -> bool:
         """Whether it is won, or nobody is left to ask."""
-        return self.is_won or not (self._under_way() or self._not_asked())
+        return self._is_done_with or self.is_won or not (self._under_way() or self._not_asked())
 
     @property
     def _needed(self) -> set[int]:
@@ -90,6 +91,8 @@ class Race:
     def take(self, ask: Ask, piece: bytes | None) -> None:
         """Take an answer, or ask another where there was none."""
         ask.is_over = True
+        if self._is_done_with:
+            return
         if piece is not None and not self.is_won:
             self.pieces[ask.shard.index] = piece
         if self.is_won:
@@ -121,6 +124,13 @@ class Race:
         """Leave the losers alone: those not sent yet never are, the others are not waited for."""
         for ask in self.asks.values():
             ask.is_over = True
+
+    def let_go(self) -> None:
+        """Want nothing more, and hold nothing: an ask under way would keep all of it alive."""
+        self.cancel()
+        self._is_done_with = True
+        self.pieces = {}
+        self._solved = None
 
     def columns(self) -> Mapping[int, Buffer]:
         """Return the needed pieces once it is won."""

@@ -67,7 +67,7 @@ def stream(reading: Reading, begin: int, end: int, ring: Ring = ring_nobody) -> 
         try:
             yield from under_way.pieces()
         finally:
-            under_way.cancel()
+            under_way.let_go()
 
 
 class _Stream:
@@ -97,14 +97,15 @@ class _Stream:
                 self._read_on()
                 yield piece
             self._stretches.popleft()
+            stretch.let_go()
             self._seat.give_back(held)
             self._window = min(self._window * GROWTH, self._seat.share)
             self._read_on()
 
-    def cancel(self) -> None:
-        """Want nothing any more."""
+    def let_go(self) -> None:
+        """Want nothing any more, and hold nothing."""
         for stretch, _ in self._stretches:
-            stretch.cancel()
+            stretch.let_go()
 
     def _races(self) -> list[Race]:
         return [race for stretch, _ in self._stretches for race in stretch.races]

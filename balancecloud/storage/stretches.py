@@ -34,8 +34,8 @@ class Stretch(Protocol):
         """Wait for it and yield its bytes; each was checked."""
         ...
 
-    def cancel(self) -> None:
-        """Want nothing of it any more."""
+    def let_go(self) -> None:
+        """Want nothing of it any more, and hold nothing."""
         ...
 
 
@@ -66,9 +66,10 @@ class FromClouds:
         if self._fills and self._whole is None:
             self._fetch.keep()
 
-    def cancel(self) -> None:
-        """Want nothing of it any more."""
-        self._fetch.cancel()
+    def let_go(self) -> None:
+        """Want nothing of it any more, and hold nothing."""
+        self._fetch.let_go()
+        self._whole = None
 
     def _piece(self, span: Span) -> bytes:
         try:
@@ -88,7 +89,7 @@ class FromClouds:
         if now.pack_id == before.pack_id and new <= places:
             return False
         wanted.check()
-        self._fetch.cancel()
+        self._fetch.let_go()
         self._wanted, self._whole = wanted, None
         self._fetch = Fetch(self._wire, wanted)
         return True
@@ -160,11 +161,11 @@ class FromSpool:
         else:
             yield found
 
-    def cancel(self) -> None:
-        """Want nothing of it any more."""
+    def let_go(self) -> None:
+        """Want nothing of it any more, and hold nothing."""
         self._is_wanted = False
         if self._stretch is not None:
-            self._stretch.cancel()
+            self._stretch.let_go()
 
 
 def _read(wire: Wire, source: SpooledUpload, begin: int, end: int) -> bytes | BalanceCloudError:

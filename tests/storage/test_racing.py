@@ -246,6 +246,21 @@ def test_any_order_of_answers_refusals_and_delays_gives_the_right_bytes_or_none(
         assert all(race.columns()[index] == course.pieces[index] for index in needed)
 
 
+def test_a_race_that_was_let_go_holds_nothing_and_asks_nobody() -> None:
+    course = Course()
+    race = course.race(0, 1, 2)
+    course.answer(race, 0)
+
+    race.let_go()
+    course.refuse(race, 1)
+    course.answer(race, 2)
+    course.let_pass(race, 100)
+
+    assert race.is_over
+    assert race.pieces == {}
+    assert course.indexes() == [0, 1, 2]
+
+
 def test_driving_ends_with_the_first_race_and_takes_what_came_for_others() -> None:
     course = Course()
     inbox: racing.Inbox = SimpleQueue()

@@ -61,7 +61,7 @@ def test_any_range_with_at_most_m_faults_is_exact(hands: Hands, protection: int)
     person = Person.new(*hands, protection=protection)
     file = shelf(person, secrets.token_bytes(3 * CHUNK + 777), 4)
     chance = random.Random(SEED + protection)
-    for number in range(40):
+    for number in range(30):
         for account in chance.sample(file.accounts, protection):
             account.spoil = chance.choice(FAULTS)
         begin, end = some_range(chance, len(file.content))
@@ -128,17 +128,17 @@ def test_a_whole_file_is_fetched_about_once(real_frames: Shelf) -> None:
 # --- nobody is waited for -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stalled", range(4))
-def test_a_stalled_account_holds_nothing_up(file: Shelf, stalled: int) -> None:
+def test_a_stalled_account_holds_nothing_up(file: Shelf) -> None:
     file.with_links(Links())
-    for _ in range(3):
-        assert file.read() == file.content
-    file.accounts[stalled].stall()
-    try:
-        assert file.read() == file.content
-        assert file.read(CHUNK + 5, CHUNK + 600) == file.content[CHUNK + 5 : CHUNK + 600]
-    finally:
-        file.accounts[stalled].release()
+    for account in file.accounts:
+        for _ in range(3):
+            assert file.read() == file.content
+        account.stall()
+        try:
+            assert file.read() == file.content
+            assert file.read(CHUNK + 5, CHUNK + 600) == file.content[CHUNK + 5 : CHUNK + 600]
+        finally:
+            account.release()
 
 
 def test_who_leaves_is_not_kept_and_holds_nothing_any_more(real_frames: Shelf) -> None:
@@ -280,28 +280,21 @@ def test_the_cache_holds_nothing_that_was_not_sealed(cached: Shelf, tmp_path: Pa
     )
 
 
-@pytest.mark.parametrize("change", ["flip", "cut", "empty", "swap"])
 def test_a_changed_cache_changes_no_byte_and_blames_no_account(
-    cached: Shelf, tmp_path: Path, change: str
+    cached: Shelf, tmp_path: Path
 ) -> None:
     assert cached.read() == cached.content
     first, second, *_ = [path for path in runs(tmp_path) if path.stat().st_size > CHUNK]
     body = first.read_bytes()
-    match change:
-        case "flip":
-            first.write_bytes(body[:-20] + bytes([body[-20] ^ 1]) + body[-19:])
-        case "cut":
-            first.write_bytes(body[:100])
-        case "empty":
-            first.write_bytes(b"")
-        case _:
-            first.write_bytes(second.read_bytes())
+    flipped = body[:-20] + bytes([body[-20] ^ 1]) + body[-19:]
+    for changed in (flipped, body[:100], b"", second.read_bytes()):
+        first.write_bytes(changed)
 
-    assert cached.read() == cached.content
+        assert cached.read() == cached.content
+        cached.forget_gets()
+        assert cached.read() == cached.content  # it was put there anew
+        assert cached.gets() == []
     assert cached.repairs() == []
-    cached.forget_gets()
-    assert cached.read() == cached.content
-    assert cached.gets() == []
 
 
 def test_a_run_that_vanishes_while_it_is_read_is_fetched(cached: Shelf, tmp_path: Path) -> None:
