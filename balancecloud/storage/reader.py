@@ -88,7 +88,7 @@ class _Stream:
     def pieces(self) -> Iterator[bytes]:
         """Yield opened pieces, reading on ahead meanwhile."""
         if self._reading.version.size == 0:
-            yield open_from_whole(self._wire, self._wanted(0, 0, 0), ())
+            yield self._empty()
             return
         self._read_on()
         while self._stretches:
@@ -101,6 +101,12 @@ class _Stream:
             self._seat.give_back(held)
             self._window = min(self._window * GROWTH, self._seat.share)
             self._read_on()
+
+    def _empty(self) -> bytes:
+        """Return the bytes of an empty file: its one empty chunk is opened whole."""
+        if self._reading.source is not None:
+            return b""
+        return open_from_whole(self._wire, self._wanted(0, 0, 0), ())
 
     def let_go(self) -> None:
         """Want nothing any more, and hold nothing."""
