@@ -172,7 +172,8 @@ class _Stream:
         """Look a chunk up in the index, with those that follow it."""
         if is_afresh or index not in self._index:
             with self._reading.tools.sessions() as session:
-                following = range(index, index + LOOKED_UP)
+                beyond = -(-self._end // self._reading.version.chunk_size)
+                following = range(index, max(index + 1, min(index + LOOKED_UP, beyond)))
                 self._index = load_chunks(session, self._reading.version.id, following)
         if index not in self._index:
             raise Unavailable
