@@ -20,6 +20,8 @@ from balancecloud.library.open_accounts import OpenAccounts
 from balancecloud.live.doorbell import Doorbell
 from balancecloud.live.progress import ProgressStore
 from balancecloud.storage.bucket_spool import BucketSpool
+from balancecloud.storage.cache import open_cache
+from balancecloud.storage.links import Links
 from balancecloud.storage.spool import LocalSpool, Spool
 from balancecloud.web import (
     auth,
@@ -161,6 +163,7 @@ def build_gateway(config: Config, sessions: sessionmaker[Session], clock: Clock)
         open_provider=accounts.open,
         clock=clock,
         installation=installation,
+        links=Links(cache=open_cache(config, clock)),
     )
 
 

@@ -84,6 +84,7 @@ class Config:
     largest_file_bytes: int = 1 << 40
     spool_reserve_bytes: int = 1 << 30
     spool_bucket: SpoolBucket | None = None  # None: the spool lies below the data folder
+    cache_bytes: int = 2 << 30  # of what was read; 0: nothing is kept
     chunk_size: int = 10 * MIB
     frame_log2: int = 16
     lease_seconds: float = 45.0
@@ -101,6 +102,11 @@ class Config:
     def spool_dir(self) -> Path:
         """Where sealed parts of what arrives are kept, 0700."""
         return self.data_dir / "spool"
+
+    @property
+    def cache_dir(self) -> Path:
+        """Where sealed bytes that were read are kept for a while, 0700."""
+        return self.data_dir / "cache"
 
     @property
     def is_local(self) -> bool:
@@ -162,6 +168,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Config:
         largest_file_bytes=_number(env, "LARGEST_FILE_BYTES", 1 << 40),
         spool_reserve_bytes=_number(env, "SPOOL_RESERVE_BYTES", 1 << 30),
         spool_bucket=_spool_bucket(env),
+        cache_bytes=_number(env, "CACHE_BYTES", 2 << 30),
         lease_seconds=float(_number(env, "LEASE_SECONDS", 45)),
         heartbeat_seconds=float(_number(env, "HEARTBEAT_SECONDS", 15)),
         tick_seconds=float(_number(env, "TICK_SECONDS", 15)),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from balancecloud.clock import SYSTEM_CLOCK, Clock
+from balancecloud.clouds.addresses import DownloadAddresses
 from balancecloud.clouds.endpoints import MicrosoftEndpoints
 from balancecloud.clouds.http import Answer, HttpClient, Request, json_request
 from balancecloud.clouds.oauth import AccessTokens, send_with_token
@@ -83,6 +84,7 @@ class OneDrive:
         self._limits = limits or OneDriveLimits()
         self._sessions = sessions or HeldUploadSessions()
         self._link = Link(clock, self._limits.slow_seconds)
+        self._addresses = DownloadAddresses(clock)
         self._uploads = ItemUploads(self._send, http, self._limits)
         self._drive_type: str | None = None
         self._is_closed = False
@@ -148,6 +150,7 @@ class OneDrive:
                 raise ObjectMissing  # the service will never hand it out again
             if answer.status not in {401, 403, 404, 410}:
                 return exact_range(good(answer), start, length)
+            self._addresses.drop(object_id)
         raise Unreachable
 
     def stat(self, object_id: ObjectId) -> StoredObject:
@@ -165,6 +168,7 @@ class OneDrive:
     def delete(self, object_id: ObjectId) -> None:
         """Remove it; on work accounts for good, on personal ones the service keeps a bin."""
         url = self._item_url(object_id)
+        self._addresses.drop(object_id)
         try:
             if self._type_of_drive() == "personal":
                 good(self._send(Request("DELETE", url)))
@@ -202,8 +206,7 @@ class OneDrive:
     # --- the folder ---
 
     def _find_folder(self) -> str:
-        url = f"{self._drive}/root:/{FOLDER_NAME}?{SELECT}"
-        item = self._ask("GET", url)
+        item = self._ask("GET", f"{self._drive}/root:/{FOLDER_NAME}?{SELECT}")
         if not item.has("folder"):
             raise AccessRefused("There is a file named BalanceCloud where the folder should be.")
         return item.text("id")
@@ -317,19 +320,27 @@ class OneDrive:
     # --- asking ---
 
     def _download(self, object_id: ObjectId, start: int, length: int) -> Answer:
-        """Ask for the pre-authenticated address, and read there without the token."""
-        range_of = {"Range": range_header(start, length)}
+        """Read at the pre-authenticated address, without the token; ask for it where unknown."""
+        self._demand_open()
         request = Request(
             "GET",
             f"{self._item_url(object_id)}/content",
-            headers=range_of,
+            headers={"Range": range_header(start, length)},
             largest_answer=start + length,
             is_cut=True,
         )
-        answer = self._send(request)
-        if answer.status not in {301, 302, 303, 307, 308}:
-            return good(answer)
-        return self._http.send(replace(request, url=answer.headers.get("location", "")))
+        address = self._addresses.of(object_id)
+        if address is None:
+            answer = self._send(request)
+            if answer.status not in {301, 302, 303, 307, 308}:
+                return good(answer)
+            address = answer.headers.get("location", "")
+            self._addresses.keep(object_id, address)
+        try:
+            return self._http.send(replace(request, url=address))
+        except ProviderError:
+            self._addresses.drop(object_id)
+            raise
 
     def _children(self, item_id: str) -> Iterator[Reply]:
         first = f"{self._item_url(item_id)}/children?$top={self._limits.items_per_page}&{SELECT}"

@@ -36,7 +36,7 @@ def look(bench: Bench, duties: Mapping[WorkKind, Duty] = DUTIES) -> None:
     owner = uuid.uuid4()
     served = uuid.uuid4()  # whose turn it is first is chance: rings come and go
     while not bench.stopping.is_set():
-        claim = _take(bench, owner, served)
+        claim = _take(bench, owner, served, duties)
         if claim is None:
             return
         served = claim.user_id
@@ -46,9 +46,12 @@ def look(bench: Bench, duties: Mapping[WorkKind, Duty] = DUTIES) -> None:
             return
 
 
-def _take(bench: Bench, owner: uuid.UUID, served: uuid.UUID) -> Claim | None:
+def _take(
+    bench: Bench, owner: uuid.UUID, served: uuid.UUID, duties: Mapping[WorkKind, Duty]
+) -> Claim | None:
+    """Claim what this worker has a duty for; another kind waits for one that knows it."""
     with bench.tools.sessions.begin() as session:
-        return work.claim(session, owner, bench.tools.config.lease_seconds, served)
+        return work.claim(session, owner, bench.tools.config.lease_seconds, served, tuple(duties))
 
 
 def _carry_out(bench: Bench, claim: Claim, duty: Duty) -> None:

@@ -15,6 +15,7 @@ from balancecloud.library import mime_types, tree
 from balancecloud.models.library import Node, Version
 from balancecloud.models.states import VersionState
 from balancecloud.storage import reader
+from balancecloud.storage.damage import Ring
 from balancecloud.storage.reader import Reading
 from balancecloud.storage.tools import Tools
 
@@ -58,12 +59,13 @@ class Download:
     modified: datetime
     reading: Reading
 
-    def stream(self, wanted: ByteRange) -> Iterator[bytes]:
+    def stream(self, wanted: ByteRange, ring: Ring) -> Iterator[bytes]:
         """Yield the bytes; the first come only after they were checked.
 
         Raises Unavailable or IntegrityError; once bytes were sent, the answer must be aborted.
+        `ring` is called, after its commit, with each repair that reading found to be due.
         """
-        return reader.stream(self.reading, wanted.begin, wanted.end)
+        return reader.stream(self.reading, wanted.begin, wanted.end, ring)
 
 
 def open_download(

@@ -1,267 +1,226 @@
-"""Getting ranges of a pack from its shards: data shards first, others where one is missing."""
+"""Getting a stretch of a chunk: from the cache, from its data shards, or decoded from others.
 
-import itertools
+A stretch is a range of one chunk's plaintext. Its sealed bytes are fetched as rows: a row is the
+same positions of each piece, so that any k answers give it. Where nearly a whole pack is wanted it
+is one row of whole pieces, and the k accounts that are soonest give it.
+"""
+
 import logging
-import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
-
-from balancecloud.clouds.provider import ObjectId
-from balancecloud.crypto import chunks, packs, shards
+from balancecloud.crypto import chunks, shards
 from balancecloud.crypto.chunks import Span
 from balancecloud.crypto.places import Place
-from balancecloud.crypto.shards import Layout
-from balancecloud.errors import (
-    BadRange,
-    BalanceCloudError,
-    IntegrityError,
-    ObjectMissing,
-    ProviderError,
-    Unavailable,
-)
-from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
-from balancecloud.models.states import AccountState, ShardState
-from balancecloud.storage import erasure, health
-from balancecloud.storage.erasure import PieceSpan
+from balancecloud.crypto.primitives import Buffer
+from balancecloud.errors import BadRange, IntegrityError, ProviderError
+from balancecloud.storage import damage, erasure
+from balancecloud.storage.cache import Cache, HeldRuns
+from balancecloud.storage.damage import Ring
 from balancecloud.storage.packing import VersionKeys
+from balancecloud.storage.racing import Ask, Inbox, Race, Row, Track
+from balancecloud.storage.stored_packs import StoredChunk, StoredPack, StoredShard
 from balancecloud.storage.tools import Tools
 
 logger = logging.getLogger(__name__)
 
-READABLE = (ShardState.STORED, ShardState.VERIFIED)
-MARKED = (ShardState.MISSING, ShardState.DAMAGED)
+# Opened at once: what is fetched stays sealed in memory until the reader wants it.
+OPENED_BYTES = 1 << 20
+# Wanted is so much of a pack: then whole pieces cost hardly more, and any k of them do.
+NEARLY_WHOLE = 7 / 8
 
 
 @dataclass(frozen=True, slots=True)
-class StoredShard:
-    """Where one shard lies. `is_at_hand` is False when it is away, resting, missing or damaged.
+class Wire:
+    """One download's way to the accounts."""
 
-    It is asked for then as a last resort: every shard proves itself, so what came back is used.
-    """
+    tools: Tools
+    ring: Ring
+    inbox: Inbox
 
-    index: int
-    account_id: uuid.UUID
-    object_id: ObjectId
-    is_at_hand: bool
+    def track(self) -> Track:
+        """Return what races need, asking for the pieces of shards."""
+        return Track(self.tools.clock.monotonic, self.tools.links.paces, self.send)
 
+    def send(self, ask: Ask) -> None:
+        """Have a row of a shard's piece fetched in its account's lane."""
+        row = ask.race.row
+        self.submit(ask, shards.HEADER_LENGTH + row.position, row.length)
 
-@dataclass(frozen=True, slots=True)
-class StoredPack:
-    """A pack's layout, the shards that can be read, and where its chunk begins."""
+    def submit(self, ask: Ask, start: int, length: int) -> None:
+        """Have bytes of a shard fetched, unless nobody wants them any more by then."""
+        pace = self.tools.links.paces.of(ask.shard.account_id)
 
-    layout: Layout
-    shards: tuple[StoredShard, ...]
-    offset: int
+        def task() -> None:
+            if ask.is_over:
+                pace.ended(ask.sent)
+                return
+            piece = None
+            try:
+                piece = get(self.tools, ask.race.pack, ask.shard, (start, length), self.ring)
+            finally:
+                if piece is None:
+                    pace.ended(ask.sent)
+                else:
+                    pace.answered(ask.sent, self.tools.clock.monotonic())
+                self.inbox.put((ask, piece))
 
-    @property
-    def pack_id(self) -> uuid.UUID:
-        """The pack's id."""
-        return uuid.UUID(bytes=self.layout.pack_id)
-
-
-def load_pack(session: Session, pack_id: uuid.UUID) -> StoredPack:
-    """Return a pack as the index knows it."""
-    pack = session.get_one(Pack, pack_id)
-    offset = session.scalars(select(Chunk.offset).where(Chunk.pack_id == pack_id).limit(1)).one()
-    rows = session.execute(
-        select(ShardRow, health.is_away())
-        .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
-        .where(
-            ShardRow.pack_id == pack_id,
-            ShardRow.state.in_((*READABLE, *MARKED)),
-            CloudAccount.state != AccountState.UNLINKED,
-        )
-        .order_by(ShardRow.index)
-    ).all()
-    found = tuple(
-        StoredShard(
-            row.index,
-            row.account_id,
-            ObjectId(row.object_id),
-            row.state in READABLE and not is_away,
-        )
-        for row, is_away in rows
-        if row.object_id
-    )
-    layout = Layout(pack.id.bytes, pack.length, pack.k, pack.m, pack.digest)
-    return StoredPack(layout, found, offset)
+        self.tools.links.lanes.submit(ask.shard.account_id, task, length)
 
 
-def open_chunk_range(  # noqa: PLR0913, PLR0917 - what the index says stays apart from the range
-    tools: Tools,
-    pack: StoredPack,
-    place: Place,
-    keys: VersionKeys,
-    salt: bytes,
-    wanted: tuple[int, int],
-) -> bytes:
-    """Return plaintext bytes of a chunk; IntegrityError or Unavailable when that is impossible."""
-    begin, end = wanted
-    if begin == end:
-        return _open_from_whole(tools, pack, place, keys, salt)[begin:end]
-    span = chunks.frame_span(place, begin, end)
-    try:
-        sealed = _fetch(tools, pack, span)
-        return chunks.open_span(place, keys.file_key, keys.user_key, salt, span, sealed)
-    except IntegrityError as problem:
-        logger.warning("A range of pack %s did not open (%s).", pack.pack_id, problem.cause)
-    return _open_from_whole(tools, pack, place, keys, salt)[begin:end]
-
-
-def _fetch(tools: Tools, pack: StoredPack, span: Span) -> bytes:
-    """Return the sealed bytes of a span, column by column of the pieces they lie in."""
-    columns = erasure.spans(pack.offset + span.start, span.length, pack.layout.piece_length)
-    with ThreadPoolExecutor(max(1, len(columns)), thread_name_prefix="fetch") as pool:
-        return b"".join(pool.map(lambda column: _fetch_column(tools, pack, column), columns))
-
-
-def _fetch_column(tools: Tools, pack: StoredPack, column: PieceSpan) -> bytes:
-    """Return one column from its data shard, else decoded from the same column of k others."""
-    direct = [shard for shard in pack.shards if shard.index == column.index and shard.is_at_hand]
-    for shard in direct:
-        found = _get(tools, pack, shard, column)
-        if found is not None:
-            return found
-    others = [shard for shard in pack.shards if shard not in direct]
-    pieces = _gather(tools, pack, others, column)
-    k, m = pack.layout.k, pack.layout.m
-    return bytes(erasure.decode(pieces, k, m, column.length)[column.index])
-
-
-def _gather(
-    tools: Tools, pack: StoredPack, candidates: Sequence[StoredShard], column: PieceSpan
-) -> dict[int, bytes]:
-    """Fetch the same column of k shards, those at hand first; an error when too few are given."""
-    k = pack.layout.k
-    waiting = sorted(candidates, key=lambda shard: (not shard.is_at_hand, shard.index))
-    pieces: dict[int, bytes] = {}
-    with ThreadPoolExecutor(k, thread_name_prefix="gather") as pool:
-        while len(pieces) < k and waiting:
-            asked, waiting = waiting[: k - len(pieces)], waiting[k - len(pieces) :]
-            answers = pool.map(lambda shard: _get(tools, pack, shard, column), asked)
-            pieces |= {
-                shard.index: answer
-                for shard, answer in zip(asked, answers, strict=True)
-                if answer is not None
-            }
-    if len(pieces) < k:
-        raise _too_few(tools, pack)
-    return pieces
-
-
-def _too_few(tools: Tools, pack: StoredPack) -> BalanceCloudError:
-    """Say why k shards are not to be had: damaged beyond mending, or away for now."""
-    with tools.sessions() as session:
-        lost = session.scalars(
-            select(func.count())
-            .select_from(ShardRow)
-            .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
-            .where(
-                ShardRow.pack_id == pack.pack_id,
-                ShardRow.state.in_(MARKED),
-                CloudAccount.state != AccountState.UNLINKED,
-            )
-        ).one()
-    return IntegrityError("shards") if lost > pack.layout.m else Unavailable()
-
-
-def _get(tools: Tools, pack: StoredPack, shard: StoredShard, column: PieceSpan) -> bytes | None:
-    """Return a column of one shard; None when its account does not give it, which is noted."""
-    start = shards.HEADER_LENGTH + column.position
-    return _get_range(tools, pack, shard, start, column.length)
-
-
-def _get_range(
-    tools: Tools, pack: StoredPack, shard: StoredShard, start: int, length: int
+def get(
+    tools: Tools, pack: StoredPack, shard: StoredShard, span: tuple[int, int], ring: Ring
 ) -> bytes | None:
+    """Return bytes of one shard; None when its account does not give them, which is noted."""
+    start, length = span
     try:
         found = tools.open_provider(shard.account_id).get(shard.object_id, start, length)
     except ProviderError as refusal:
-        _note(tools, pack, shard, refusal)
+        damage.note_refusal(tools, pack, shard, refusal, ring)
         return None
     if len(found) != length:
-        _note(tools, pack, shard, BadRange())
+        damage.note_refusal(tools, pack, shard, BadRange(), ring)
         return None
-    if not shard.is_at_hand:
-        with tools.sessions.begin() as session:
-            health.note_success(session, shard.account_id)
+    damage.note_answer(tools, shard)
     return found
 
 
-def _note(tools: Tools, pack: StoredPack, shard: StoredShard, refusal: ProviderError) -> None:
-    with tools.sessions.begin() as session:
-        if isinstance(refusal, ObjectMissing):
-            _mark(session, pack, [shard.index], ShardState.MISSING)
-        elif isinstance(refusal, BadRange):
-            # What lies there is shorter than what was stored.
-            _mark(session, pack, [shard.index], ShardState.DAMAGED)
-        else:
-            health.note_failure(session, shard.account_id, refusal)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Plaintext `begin` to `end` of the chunk at `place`, and how it is opened."""
 
+    chunk: StoredChunk
+    place: Place
+    keys: VersionKeys
+    begin: int
+    end: int
 
-def _mark(session: Session, pack: StoredPack, indexes: Iterable[int], state: ShardState) -> None:
-    session.execute(
-        update(ShardRow)
-        .where(
-            ShardRow.pack_id == pack.pack_id,
-            ShardRow.index.in_(list(indexes)),
-            ShardRow.state.in_(READABLE),
+    def check(self) -> None:
+        """Refuse what the index cannot mean: another person's pack, or a chunk beyond its end."""
+        if self.chunk.pack.user_id.bytes != self.place.user:
+            raise IntegrityError("context")
+        end = self.chunk.offset + self.place.sealed_len
+        if self.chunk.offset < 0 or end > self.chunk.pack.layout.pack_length:
+            raise IntegrityError("length")
+
+    @property
+    def span(self) -> Span:
+        """The sealed bytes that hold it."""
+        return chunks.frame_span(self.place, self.begin, self.end)
+
+    def parts(self) -> Iterator[Span]:
+        """Yield the span in parts that are opened one after another."""
+        step = max(OPENED_BYTES, 1 << self.place.frame_log2)
+        at = self.begin
+        while at < self.end:
+            stop = min(self.end, (at // step + 1) * step)
+            yield chunks.frame_span(self.place, at, stop)
+            at = stop
+
+    def open(self, span: Span, sealed: Buffer) -> bytes:
+        """Open the sealed bytes of a part; IntegrityError unless every frame of it holds."""
+        keys = self.keys
+        return chunks.open_span(
+            self.place, keys.file_key, keys.user_key, self.chunk.salt, span, sealed
         )
-        .values(state=state)
-    )
 
 
-def _open_from_whole(
-    tools: Tools, pack: StoredPack, place: Place, keys: VersionKeys, salt: bytes
-) -> bytes:
-    """Read whole shards with their MAC, drop the bad ones, join k good ones, open the chunk."""
-    good = _good_pieces(tools, pack, keys)
-    k, m = pack.layout.k, pack.layout.m
-    if len(good) < k:
-        raise _too_few(tools, pack)
-    problem = IntegrityError("shards")
-    for chosen in itertools.combinations(sorted(good), k):
-        try:
-            data = erasure.decode({i: good[i] for i in chosen}, k, m, pack.layout.piece_length)
-            body = erasure.join(data, pack.layout.pack_length)
-            packs.check_digest(body, pack.layout.digest)
-            sealed = packs.cut(body, pack.offset, place)
-            return chunks.open_whole(place, keys.file_key, keys.user_key, salt, sealed)
-        except IntegrityError as refusal:
-            problem = refusal
-    raise problem
+def rows_of(pack: StoredPack, start: int, length: int) -> list[Row]:
+    """Return the rows that hold these bytes of a pack."""
+    columns = erasure.spans(start, length, pack.layout.piece_length)
+    if length >= NEARLY_WHOLE * pack.layout.pack_length:
+        needed = tuple(column.index for column in columns)
+        return [Row(0, pack.layout.piece_length, needed)]
+    return [Row(column.position, column.length, (column.index,)) for column in columns]
 
 
-def _good_pieces(tools: Tools, pack: StoredPack, keys: VersionKeys) -> Mapping[int, memoryview]:
-    good: dict[int, memoryview] = {}
-    damaged = []
-    for shard in pack.shards:
-        whole = _get_range(tools, pack, shard, 0, pack.layout.object_length)
-        if whole is None:
-            continue
-        try:
-            good[shard.index] = shards.check_whole(keys.user_key, pack.layout, shard.index, whole)
-        except IntegrityError as problem:
-            logger.warning("Shard %s of %s failed: %s.", shard.index, pack.pack_id, problem.cause)
-            damaged.append(shard.index)
-    with tools.sessions.begin() as session:
-        _mark(session, pack, damaged, ShardState.DAMAGED)
-        _unmark(session, pack, good)
-    return good
+class Fetch:
+    """A stretch on its way. Begun at once; opened part by part when it has come."""
 
+    def __init__(self, wire: Wire, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self._wire = wire
+        self.races: list[Race] = []
+        span = wanted.span
+        self._start, self._length = wanted.chunk.offset + span.start, span.length
+        self._held = self._find()
+        if self._held is None:
+            self.ask()
 
-def _unmark(session: Session, pack: StoredPack, indexes: Iterable[int]) -> None:
-    """Trust shards again that were missing or damaged and now proved themselves."""
-    session.execute(
-        update(ShardRow)
-        .where(
-            ShardRow.pack_id == pack.pack_id,
-            ShardRow.index.in_(list(indexes)),
-            ShardRow.state.in_(MARKED),
-        )
-        .values(state=ShardState.VERIFIED, verified_at=func.now())
-    )
+    @property
+    def is_cached(self) -> bool:
+        """Whether it comes from the cache."""
+        return self._held is not None
+
+    def ask(self) -> None:
+        """Ask the accounts, whatever the cache holds."""
+        self._held = None
+        pack = self.wanted.chunk.pack
+        track = self._wire.track()
+        self.races = [Race(pack, row, track) for row in rows_of(pack, self._start, self._length)]
+        for race in self.races:
+            race.start()
+
+    def sealed(self, span: Span) -> bytes | None:
+        """Return the sealed bytes of a part once all races are over; None where one is lost."""
+        start = self.wanted.chunk.offset + span.start
+        if self._held is not None:
+            return self._held.read(start, span.length)
+        return self._joined(start, span.length)
+
+    def suspects(self) -> list[StoredShard]:
+        """Return the shards whose answers are in what did not open."""
+        answered = {index for race in self.races for index in race.pieces}
+        return [shard for shard in self.wanted.chunk.pack.shards if shard.index in answered]
+
+    def forget(self) -> None:
+        """Remove it from the cache: it did not open."""
+        if self._held is not None:
+            self._held.forget()
+
+    def keep(self) -> None:
+        """Put it into the cache, all of it having been opened."""
+        cache = self._cache
+        if cache is not None and self._held is None:
+            slices = list(self._slices(self._start, self._length))
+            cache.put(self.wanted.chunk.pack.pack_id, self._start, slices)
+
+    def let_go(self) -> None:
+        """Want nothing of it any more, and hold nothing."""
+        for race in self.races:
+            race.let_go()
+
+    @property
+    def _cache(self) -> Cache | None:
+        return self._wire.tools.links.cache
+
+    def _find(self) -> HeldRuns | None:
+        if self._cache is None:
+            return None
+        return self._cache.find(self.wanted.chunk.pack.pack_id, self._start, self._length)
+
+    def _joined(self, start: int, length: int) -> bytes | None:
+        if not all(race.is_won for race in self.races):
+            return None
+        return b"".join(self._slices(start, length))
+
+    def _slices(self, start: int, length: int) -> Iterator[memoryview]:
+        """Yield these bytes of the pack out of the columns that came."""
+        piece_length = self.wanted.chunk.pack.layout.piece_length
+        columns = self._columns()
+        for span in erasure.spans(start, length, piece_length):
+            position, column = next(
+                (position, column)
+                for index, position, column in columns
+                if index == span.index and position <= span.position < position + len(column)
+            )
+            begin = span.position - position
+            yield memoryview(column)[begin : begin + span.length]
+
+    def _columns(self) -> list[tuple[int, int, Buffer]]:
+        """Return index, position and bytes of each column, decoded where a data shard lacks."""
+        return [
+            (index, race.row.position, race.columns()[index])
+            for race in self.races
+            for index in race.row.needed
+        ]

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -10,6 +10,7 @@ from balancecloud.clock import Clock
 from balancecloud.clouds.provider import Provider
 from balancecloud.config import Config
 from balancecloud.crypto.keys import MasterKeys
+from balancecloud.storage.links import Links
 from balancecloud.storage.spool import Spool
 
 
@@ -23,3 +24,4 @@ class Tools:
     spool: Spool
     open_provider: Callable[[uuid.UUID], Provider]
     clock: Clock
+    links: Links = field(kw_only=True, default_factory=Links)

@@ -6,6 +6,7 @@ Only the holder of the newest fence may change anything. Nothing here rings or c
 import logging
 import threading
 import uuid
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from balancecloud.models.states import WorkKind, WorkState
 
 STORE_PRIORITY: Final = 10
 DELETE_PRIORITY: Final = 20
+REPAIR_PRIORITY: Final = 30
 
 logger = logging.getLogger(__name__)
 
@@ -91,9 +93,13 @@ def insert_work(  # noqa: PLR0913, PLR0917 - each argument is a column of the ro
 
 
 def claim(
-    session: Session, owner: uuid.UUID, lease_seconds: float, after: uuid.UUID | None = None
+    session: Session,
+    owner: uuid.UUID,
+    lease_seconds: float,
+    after: uuid.UUID | None = None,
+    kinds: Collection[WorkKind] = tuple(WorkKind),
 ) -> Claim | None:
-    """Take the most urgent work that is due and nobody holds; None when there is none.
+    """Take the most urgent work of these kinds that is due and nobody holds; None if none is.
 
     People take turns: with `after`, whom it went to last, the next one by id goes first, so that
     ten thousand files of one do not keep another waiting.
@@ -101,7 +107,7 @@ def claim(
     turns = [] if after is None else [Work.user_id <= after, Work.user_id]
     wanted = (
         select(Work.id)
-        .where(_claimable())
+        .where(_claimable(), Work.kind.in_(kinds))
         .order_by(Work.priority, *turns, Work.due_at)
         .limit(1)
         .with_for_update(skip_locked=True)

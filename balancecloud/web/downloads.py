@@ -80,7 +80,7 @@ def _bytes(opened: Download, wanted: ByteRange) -> Iterator[bytes]:
     """Return the bytes; the first are fetched now, so that a failure still has a page."""
     if request.method == "HEAD":
         return iter(())
-    stretches = opened.stream(wanted)
+    stretches = opened.stream(wanted, context.doorbell().ring)
     first = next(stretches, b"")
     connection = request.environ.get("gunicorn.socket")
     if connection is not None:

@@ -25,6 +25,8 @@ from balancecloud.models.states import AccountState, JobState, ShardState, Versi
 from balancecloud.storage import outcome, reader, work
 from balancecloud.storage.cleaner import delete_job
 from balancecloud.storage.completion import COUNTED
+from balancecloud.storage.links import Links
+from balancecloud.storage.pace import Paces
 from balancecloud.storage.spool import LocalSpool, Spool
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim
@@ -34,6 +36,7 @@ from tests.fakes.memory_provider import MemoryProvider
 CHUNK = 4096
 FRAME_LOG2 = 9
 LEASE = 60.0
+PATIENCE = 30.0
 
 Stop = Callable[[], None]
 
@@ -71,7 +74,9 @@ def make_tools(
     small = replace(config, chunk_size=CHUNK, frame_log2=FRAME_LOG2)
     keys = MasterKeys({number: key.reveal() for number, key in config.master_keys.items()})
     local = spool or LocalSpool(config.spool_dir, 0)
-    return Tools(small, sessions, keys, local, open_provider, SYSTEM_CLOCK), providers
+    # A busy machine is no late account: only tests of lateness are impatient.
+    links = Links(paces=Paces(spare=PATIENCE))
+    return Tools(small, sessions, keys, local, open_provider, SYSTEM_CLOCK, links=links), providers
 
 
 @dataclass
