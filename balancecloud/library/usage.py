@@ -39,6 +39,7 @@ def usage(session: Session, config: Config, user_id: uuid.UUID) -> Usage:
 
 def _is_thin() -> ColumnElement[bool]:
     """Say whether a version was stored with less protection than asked: too few accounts then."""
+    asked = select(User.protection).where(User.id == Version.user_id).scalar_subquery()
     layouts = select(Chunk.version_id).join(Pack, Pack.id == Chunk.pack_id)
-    thin = layouts.where(Chunk.version_id == Version.id, Pack.m < Version.protection)
+    thin = layouts.where(Chunk.version_id == Version.id, Pack.m < asked)
     return thin.correlate(Version).exists()

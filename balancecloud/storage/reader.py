@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from balancecloud.errors import Unavailable
+from balancecloud.errors import IntegrityError, Unavailable
 from balancecloud.models.clouds import Chunk
 from balancecloud.models.library import Version
 from balancecloud.storage import spooled, version_keys
@@ -104,11 +104,25 @@ def _read(reading: Reading, stretch: Stretch) -> bytes:
 
 
 def _read_from_clouds(reading: Reading, stretch: Stretch) -> bytes:
-    pack, salt = _chunk(reading, stretch.index)
     place = place_of(reading.version, stretch.index)
-    return open_chunk_range(
-        reading.tools, pack, place, reading.keys, salt, (stretch.begin, stretch.end)
-    )
+    wanted = (stretch.begin, stretch.end)
+    while True:
+        pack, salt = _chunk(reading, stretch.index)
+        try:
+            return open_chunk_range(reading.tools, pack, place, reading.keys, salt, wanted)
+        except (IntegrityError, Unavailable):
+            # It may have moved to another pack while it was read, and the old one be gone.
+            if _pack_of(reading, stretch.index) in {None, pack.pack_id}:
+                raise
+
+
+def _pack_of(reading: Reading, index: int) -> uuid.UUID | None:
+    with reading.tools.sessions() as session:
+        return session.scalar(
+            select(Chunk.pack_id).where(
+                Chunk.version_id == reading.version.id, Chunk.index == index
+            )
+        )
 
 
 def _chunk(reading: Reading, index: int) -> tuple[StoredPack, bytes]:
