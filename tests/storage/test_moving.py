@@ -21,7 +21,7 @@ from tests.storage.world import CHUNK, Person, stop_at
 pytestmark = pytest.mark.real
 
 Hands = tuple[Tools, dict[uuid.UUID, Provider]]
-CONTENT = secrets.token_bytes(2 * CHUNK + 17)
+CONTENT = secrets.token_bytes(CHUNK + 17)
 
 
 def stored(person: Person, content: bytes = CONTENT) -> Arrived:

@@ -21,7 +21,7 @@ from tests.storage.world import CHUNK, Person
 pytestmark = pytest.mark.real
 
 Hands = tuple[Tools, dict[uuid.UUID, Provider]]
-CONTENT = secrets.token_bytes(2 * CHUNK + 17)
+CONTENT = secrets.token_bytes(CHUNK + 17)
 AGES = upkeep.LOST_AFTER + timedelta(hours=1)
 
 
@@ -235,11 +235,11 @@ def test_a_repair_job_counts_its_shards_and_says_what_happened(person: Person) -
         mending.damage(person, row)
     gather(person)
     (job,) = repair_jobs(person)
-    assert (job.state, job.shards_total, job.shards_done) == (JobState.QUEUED, 3, 0)
+    assert (job.state, job.shards_total, job.shards_done) == (JobState.QUEUED, 2, 0)
 
     assert person.work() == []
     (job,) = repair_jobs(person)
-    assert (job.state, job.shards_total, job.shards_done) == (JobState.DONE, 3, 3)
+    assert (job.state, job.shards_total, job.shards_done) == (JobState.DONE, 2, 2)
 
 
 def test_looking_twice_writes_the_work_down_once(person: Person) -> None:
