@@ -20,7 +20,15 @@ from balancecloud.storage.case import Case, Refusal
 from balancecloud.storage.hold import hold
 from balancecloud.storage.moving import Next
 from balancecloud.storage.patience import Needs, candidate, reason_to_wait
-from balancecloud.storage.placement import Candidate, Lacking, NoPlace, Placed, plan, refill
+from balancecloud.storage.placement import (
+    Candidate,
+    Lacking,
+    NoPlace,
+    NoSpare,
+    Placed,
+    plan,
+    refill,
+)
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim
 
@@ -58,7 +66,7 @@ def mend(tools: Tools, claim: Claim, stop: Callable[[], None]) -> None:
             if isinstance(none, NoPlace):
                 raise
             raise Throttled(retry_after=REST_SECONDS, is_own=True) from None
-    raise reason or NoPlace
+    raise reason or NoSpare
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,4 +184,4 @@ def _next(session: Session, case: Case, accounts: Accounts) -> Next:
         return Next(pack_id, plan(pack_id, length, case.fault.wanted, ready))
     except NoPlace:
         needs = Needs(case.pack.user_id, pack_id, length, case.fault.wanted)
-        raise reason_to_wait(session, needs) or NoPlace from None
+        raise reason_to_wait(session, needs) or NoSpare from None

@@ -77,6 +77,16 @@ class NoPlace(BalanceCloudError):
     sentence = "No cloud account can take this file just now. It is kept sealed on this server."
 
 
+class NoSpare(NoPlace):
+    """What is stored can't be stored again as asked: it stays as it is until there is a place."""
+
+    code = "no_spare"
+    sentence = (
+        "Your cloud accounts have no place just now to protect what is stored as you asked. "
+        "It stays where it is: make room, or link another account."
+    )
+
+
 def plan(
     pack_id: uuid.UUID, pack_length: int, protection: int, accounts: Iterable[Candidate]
 ) -> Plan:

@@ -92,7 +92,6 @@ def gather(session: Session, user_id: uuid.UUID) -> list[uuid.UUID]:
         return []
     job = _job(session, user_id)
     job.shards_total += sum(moves.values()) + sum(repairs.values())
-    reassess_packs(session, [*moves, *repairs])
     _tell(session, job, [*moves, *repairs])
     of_job = (user_id, job.id)
     return [
@@ -161,7 +160,13 @@ def _gather_for(tools: Tools, people: Collection[uuid.UUID]) -> None:
         with tools.sessions.begin() as session:
             give_up_moves(session, user_id)
             if not _is_left_alone(session, user_id):
-                gather(session, user_id)
+                _show(session, gather(session, user_id))
+
+
+def _show(session: Session, work_ids: Collection[uuid.UUID]) -> None:
+    """Show in versions what is true of packs that were found just now."""
+    packs = session.scalars(select(Work.key).where(Work.id.in_(work_ids))).all()
+    reassess_packs(session, packs)
 
 
 def end(session: Session, claim: Claim) -> None:
@@ -189,7 +194,9 @@ def close_if_over(session: Session, job_id: uuid.UUID) -> None:
     left = select(Work.id).where(Work.job_id == job_id)
     if session.scalar(left.where(Work.state.in_((WorkState.DUE, WorkState.LEASED))).limit(1)):
         return
-    if gather(session, job.user_id):
+    found = gather(session, job.user_id)
+    if found:
+        _show(session, found)
         return
     is_dead = session.scalar(left.where(Work.state == WorkState.DEAD).limit(1)) is not None
     job.state = JobState.FAILED if is_dead else JobState.DONE
@@ -237,15 +244,23 @@ def give_up_moves(session: Session, user_id: uuid.UUID) -> None:
         cleanup.clean_packs(session, user_id, orphans)
 
 
-def _job(session: Session, user_id: uuid.UUID) -> Job:
-    """Return the person's open repair job, a new one where there is none."""
-    job = session.scalar(
+def open_job(session: Session, user_id: uuid.UUID) -> uuid.UUID | None:
+    """Return the job that mends a person's packs, if one is under way."""
+    return session.scalar(_open_jobs(user_id).with_only_columns(Job.id))
+
+
+def _open_jobs(user_id: uuid.UUID) -> Select[Job]:
+    return (
         select(Job)
         .where(Job.user_id == user_id, Job.kind == JobKind.REPAIR, Job.state.in_(_OPEN))
         .order_by(Job.created_at)
         .limit(1)
-        .with_for_update()
     )
+
+
+def _job(session: Session, user_id: uuid.UUID) -> Job:
+    """Return the person's open repair job, a new one where there is none."""
+    job = session.scalar(_open_jobs(user_id).with_for_update())
     if job is None:
         kind, state = JobKind.REPAIR, JobState.QUEUED
         job = Job(user_id=user_id, kind=kind, state=state, source=cleanup.TIDYING, shards_total=0)

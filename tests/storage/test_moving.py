@@ -132,7 +132,7 @@ def test_full_accounts_leave_a_job_that_waits_for_its_person(hands: Hands) -> No
     person.work()
 
     (job,) = repair_jobs(person)
-    assert (job.state, job.error_code) == (JobState.NEEDS_YOU, "no_account")
+    assert (job.state, job.error_code) == (JobState.NEEDS_YOU, "no_spare")
     for account_id in person.account_ids:
         mending.set_account(person, account_id, AccountState.HEALTHY)
     person.make_due()

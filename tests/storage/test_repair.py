@@ -53,7 +53,7 @@ def test_a_shard_that_was_marked_is_built_again_where_it_was(
     before = {row.name: row for row in person.shards(person.version(arrived).id)}
     row = next(iter(before.values()))
     harm(person, row)
-    gather(person)
+    upkeep.sweep_marked(person.tools)
     assert mending.states_of(person) == {"degraded"}
 
     assert person.work() == []
