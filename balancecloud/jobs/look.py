@@ -32,10 +32,10 @@ DUTIES: Final[Mapping[WorkKind, Duty]] = {
     WorkKind.REPAIR: repair,
     WorkKind.MOVE: repair,
 }
-# Packs are mended side by side, so that while one is put the next is fetched. Each holds its bytes
-# about four times over (pieces, the whole, pieces again, shards): some 60 MB of the largest pack.
+# Packs are mended side by side, so that while one is put others are fetched. Each holds its bytes
+# at most four times over (the whole, and up to three copies as shards): 42 MB of a pack of 10 MiB.
 SIDE_BY_SIDE: Final = frozenset({WorkKind.REPAIR, WorkKind.MOVE})
-LANES: Final = 4
+LANES: Final = 6
 
 logger = logging.getLogger(__name__)
 

@@ -79,9 +79,9 @@ def find_begun(session: Session, case: Case) -> Next | None:
 
 def move(case: Case, following: Next, stop: Callable[[], None]) -> None:
     """Make the pack anew and let its chunks lie there."""
-    body = fetch_body(case.tools, case.pack, case.user_key)
+    wanted = {chunk.offset for chunk in case.pack.chunks}
+    remade = remake(fetch_body(case.tools, case.pack, case.user_key), wanted)
     stop()
-    remade = remake(body, {chunk.offset for chunk in case.pack.chunks})
     if following.digest not in {None, remade.pack.digest}:
         # A chunk was deleted since it was begun: what was put holds one too many.
         _give_up(case)
