@@ -5,6 +5,7 @@ import threading
 import traceback
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final
 
@@ -13,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from balancecloud.errors import BalanceCloudError, LeaseLost, ShuttingDown
 from balancecloud.jobs.bench import Bench, Stop
 from balancecloud.jobs.delete import delete
+from balancecloud.jobs.repair import repair
 from balancecloud.jobs.stop import StopSign
 from balancecloud.jobs.store import store
 from balancecloud.models.states import WorkKind
@@ -24,7 +26,16 @@ from balancecloud.storage.work import Claim, Heartbeat, Lease
 LONGEST_LOOK_SECONDS: Final = 600.0
 
 Duty = Callable[[Bench, Claim, Stop], None]
-DUTIES: Final[Mapping[WorkKind, Duty]] = {WorkKind.STORE: store, WorkKind.DELETE: delete}
+DUTIES: Final[Mapping[WorkKind, Duty]] = {
+    WorkKind.STORE: store,
+    WorkKind.DELETE: delete,
+    WorkKind.REPAIR: repair,
+    WorkKind.MOVE: repair,
+}
+# Packs are mended side by side, so that while one is put others are fetched. Each holds its bytes
+# at most four times over (the whole, and up to three copies as shards): 42 MB of a pack of 10 MiB.
+SIDE_BY_SIDE: Final = frozenset({WorkKind.REPAIR, WorkKind.MOVE})
+LANES: Final = 6
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +51,10 @@ def look(bench: Bench, duties: Mapping[WorkKind, Duty] = DUTIES) -> None:
         if claim is None:
             return
         served = claim.user_id
-        _carry_out(bench, claim, duties[claim.kind])
+        if claim.kind in SIDE_BY_SIDE:
+            _side_by_side(bench, claim, duties, until)
+        else:
+            _carry_out(bench, claim, duties[claim.kind])
         if clock.monotonic() >= until:
             bench.doorbell.ring(claim.id)
             return
@@ -52,6 +66,30 @@ def _take(
     """Claim what this worker has a duty for; another kind waits for one that knows it."""
     with bench.tools.sessions.begin() as session:
         return work.claim(session, owner, bench.tools.config.lease_seconds, served, tuple(duties))
+
+
+def _side_by_side(
+    bench: Bench, first: Claim, duties: Mapping[WorkKind, Duty], until: float
+) -> None:
+    """Do a claim and, beside it and after it, more of its sort: until something else is urgent."""
+
+    def lane(claim: Claim | None) -> None:
+        while claim is not None:
+            _carry_out(bench, claim, duties[claim.kind])
+            is_over = bench.stopping.is_set() or bench.tools.clock.monotonic() >= until
+            claim = None if is_over else _take_alike(bench, claim)
+
+    with ThreadPoolExecutor(LANES, thread_name_prefix="lane") as pool:
+        lanes = [pool.submit(lane, first)]
+        lanes += [pool.submit(lambda: lane(_take_alike(bench, first))) for _ in range(LANES - 1)]
+    for one in lanes:
+        one.result()
+
+
+def _take_alike(bench: Bench, like: Claim) -> Claim | None:
+    seconds = bench.tools.config.lease_seconds
+    with bench.tools.sessions.begin() as session:
+        return work.claim(session, like.owner, seconds, like.user_id, SIDE_BY_SIDE)
 
 
 def _carry_out(bench: Bench, claim: Claim, duty: Duty) -> None:

@@ -11,6 +11,7 @@ from balancecloud.errors import Unavailable
 from balancecloud.identity import sessions, tokens
 from balancecloud.library import abandoned, linking, upload_sessions
 from balancecloud.library.account_care import RoomReading
+from balancecloud.storage import upkeep
 from balancecloud.storage.tools import Tools
 
 MINUTE = 60.0
@@ -42,6 +43,14 @@ def end_uploads(tools: Tools) -> None:
     abandoned.sweep(tools)
 
 
+def mend_what_was_marked(tools: Tools) -> None:
+    upkeep.sweep_marked(tools)
+
+
+def mend_what_is_not_as_asked(tools: Tools) -> None:
+    upkeep.sweep(tools)
+
+
 def end_upload_sessions(tools: Tools) -> None:
     with tools.sessions.begin() as session:
         upload_sessions.sweep(session)
@@ -52,6 +61,8 @@ CHORES = (
     Chore("link attempts that are over", MINUTE, end_link_attempts),
     Chore("what was read of accounts' rooms long ago", MINUTE, RoomReading().start),
     Chore("uploads at the clouds that nobody goes on with", 10 * MINUTE, end_upload_sessions),
+    Chore("shards that were found missing or damaged", MINUTE, mend_what_was_marked),
+    Chore("packs that do not lie as asked", 10 * MINUTE, mend_what_is_not_as_asked),
     Chore("sign-ins that are over", 10 * MINUTE, end_sessions),
 )
 
@@ -77,4 +88,4 @@ def _run(chore: Chore, tools: Tools) -> None:
     try:
         chore.run(tools)
     except (SQLAlchemyError, OSError, Unavailable) as problem:
-        logger.warning("Clearing %s failed: %s.", chore.name, type(problem).__name__)
+        logger.warning("Looking after %s failed: %s.", chore.name, type(problem).__name__)

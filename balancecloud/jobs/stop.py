@@ -13,6 +13,7 @@ from balancecloud.storage.work import Claim, Heartbeat
 
 # A person who cancels is obeyed within two seconds; the row is not read more often than this.
 SECONDS_BETWEEN_LOOKS: Final = 1.0
+CANCELLABLE: Final = (WorkKind.STORE, WorkKind.REPAIR, WorkKind.MOVE)
 
 
 class StopSign:
@@ -32,7 +33,7 @@ class StopSign:
             raise ShuttingDown
         if self._heartbeat.lost:
             raise LeaseLost
-        if self._claim.kind is WorkKind.STORE and self._look():
+        if self._claim.kind in CANCELLABLE and self._look():
             raise Cancelled
 
     def _look(self) -> bool:

@@ -13,11 +13,11 @@ from balancecloud.clouds.registry import PROVIDERS
 from balancecloud.crypto.keys import MasterKeys
 from balancecloud.errors import LinkRefused, NotFound
 from balancecloud.library.sealed_tokens import TokenPlace, seal_tokens
-from balancecloud.library.survival import reassess
 from balancecloud.models.clouds import CloudAccount, LinkAttempt, ShardRow
 from balancecloud.models.people import AuditEvent, User
 from balancecloud.models.states import AccountState, ShardState
 from balancecloud.storage import health
+from balancecloud.storage.standing import reassess
 
 COLORS = 5
 LONGEST_SHOWN = 200  # characters of what a provider says of a person

@@ -27,6 +27,8 @@ def title(job: Job, folder: str | None) -> str:
             return "Tidied up your cloud accounts" if is_done else "Tidying up your cloud accounts"
         what = f"“{job.subject}”" if job.subject else "files"
         return f"{'Deleted' if is_done else 'Deleting'} {what}"
+    if job.kind is JobKind.REPAIR:
+        return "Repaired your stored files" if is_done else "Repairing your stored files"
     named = job.files_total == 1 and job.subject
     what = f"“{job.subject}”" if named else plural(job.files_total, "file")
     return f"{'Uploaded' if is_done else 'Uploading'} {what} to {folder or ROOT}"
@@ -88,6 +90,16 @@ def _cleaned(values: Mapping[str, Any]) -> str:
     return f"{plural(int(values.get('shards', 0)), 'shard')} removed from your cloud accounts."
 
 
+def _found(values: Mapping[str, Any]) -> str:
+    files = int(values.get("files", 0))
+    are = "is" if files == 1 else "are"
+    return f"{plural(files, 'file')} {are} less protected than asked, or not as asked. Repairing."
+
+
+def _repaired(values: Mapping[str, Any]) -> str:
+    return f"{plural(int(values.get('shards', 0)), 'shard')} stored again. Protected as asked."
+
+
 def _gave_up(values: Mapping[str, Any]) -> str:
     return f"Given up: {reason(str(values.get('reason', '')))}"
 
@@ -113,7 +125,9 @@ EVENTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "job.done": _done,
     "job.failed": _failed,
     "job.cleaned": _cleaned,
+    "job.repaired": _repaired,
     "job.retried": _retried,
+    "repair.found": _found,
     "work.failed": _gave_up,
     "work.postponed": _postponed,
 }

@@ -126,7 +126,7 @@ def get_job(
         accounts=accounts if row.kind is JobKind.STORE else (),
         chunk_map=chunk_maps.chunk_map(session, chosen, accounts) if chosen else None,
         happenings=list_happenings(session, row.id),
-        can_cancel=row.kind is JobKind.STORE and row.state in CANCELLABLE,
+        can_cancel=_can_cancel(row),
         can_retry=_can_retry(session, row),
         callout=job_sentences.callout(row, has_accounts=bool(linked)),
         waits_for=job_waits.in_trouble(row.state, linked, taking_part),
@@ -150,7 +150,7 @@ def cancel(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid
     StateConflict when it is over, or removes something.
     """
     row = _own_locked(session, user_id, job_id)
-    if row.kind is not JobKind.STORE or row.state not in CANCELLABLE:
+    if not _can_cancel(row):
         raise StateConflict("This job can't be cancelled any more.")
     row.state = JobState.CANCELLING
     record(session, row.id, "job.cancelling")
@@ -193,6 +193,10 @@ def _own(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> Job:
 def _own_locked(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> Job:
     _own(session, user_id, job_id)
     return session.get_one(Job, job_id, with_for_update=True, populate_existing=True)
+
+
+def _can_cancel(row: Job) -> bool:
+    return row.kind is not JobKind.DELETE and row.state in CANCELLABLE
 
 
 def _is_in_hands(session: Session, job_id: uuid.UUID) -> bool:

@@ -3,34 +3,18 @@
 import uuid
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
-from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
+from balancecloud.models.clouds import CloudAccount, ShardRow
 from balancecloud.models.library import Node, Version
-from balancecloud.models.states import AccountState, ShardState, VersionState
+from balancecloud.models.states import AccountState, VersionState
+from balancecloud.storage.standing import on_account
+from balancecloud.storage.standing import standing as standing_of
 
 READABLE = (VersionState.STORED, VersionState.DEGRADED)
-_COMMITTED = (*READABLE, VersionState.UNREADABLE, VersionState.LOST)
-_HELD = (ShardState.STORED, ShardState.VERIFIED)
 _AWAY = (AccountState.SILENT, AccountState.SIGN_IN_AGAIN)
 PATHS_SHOWN = 20
-
-
-def reassess(session: Session, account_id: uuid.UUID) -> None:
-    """Give every committed version with a shard on this account the state that is true now."""
-    standing = _standing(account_id, true())
-    state = case(
-        (standing.c.is_lost, VersionState.LOST.value),
-        (standing.c.is_less, VersionState.DEGRADED.value),
-        else_=VersionState.STORED.value,
-    )
-    session.execute(
-        update(Version)
-        .where(Version.id == standing.c.version_id, Version.state.in_(_COMMITTED))
-        .values(state=state)
-        .execution_options(synchronize_session=False)
-    )
 
 
 def count_without(session: Session, account_id: uuid.UUID) -> tuple[int, int]:
@@ -75,7 +59,7 @@ def lost_paths(session: Session, account_id: uuid.UUID) -> tuple[str, ...]:
 
 def _files_without(account_id: uuid.UUID, counts: ColumnElement[bool]) -> Select[Any]:
     """Select the files with a shard on this account, and what `counts` shards leave of them."""
-    standing = _standing(account_id, counts)
+    standing = standing_of(on_account(account_id), counts)
     return (
         select(
             Version.file_id,
@@ -85,40 +69,4 @@ def _files_without(account_id: uuid.UUID, counts: ColumnElement[bool]) -> Select
         .join(standing, standing.c.version_id == Version.id)
         .where(Version.state.in_(READABLE))
         .group_by(Version.file_id)
-    )
-
-
-def _standing(account_id: uuid.UUID, counts: ColumnElement[bool]) -> Subquery:
-    """Say of each version with a shard on this account whether `counts` shards still carry it."""
-    touched = (
-        select(Chunk.version_id)
-        .join(ShardRow, ShardRow.pack_id == Chunk.pack_id)
-        .where(ShardRow.account_id == account_id)
-        .distinct()
-        .subquery()
-    )
-    is_held = and_(ShardRow.state.in_(_HELD), CloudAccount.state != AccountState.UNLINKED, counts)
-    held = func.count().filter(is_held)
-    packs = (
-        select(
-            Chunk.version_id,
-            (held < Pack.k).label("is_lost"),
-            (held < Pack.k + Pack.m).label("is_less"),
-        )
-        .select_from(Chunk)
-        .join(touched, touched.c.version_id == Chunk.version_id)
-        .join(Pack, Pack.id == Chunk.pack_id)
-        .join(ShardRow, ShardRow.pack_id == Pack.id)
-        .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
-        .group_by(Chunk.version_id, Chunk.index, Pack.id)
-        .subquery()
-    )
-    return (
-        select(
-            packs.c.version_id,
-            func.bool_or(packs.c.is_lost).label("is_lost"),
-            func.bool_or(packs.c.is_less).label("is_less"),
-        )
-        .group_by(packs.c.version_id)
-        .subquery()
     )

@@ -16,11 +16,12 @@ from balancecloud.library.account_views import get_account
 from balancecloud.library.consents import end_grant, serves_somebody
 from balancecloud.library.gateway import Gateway
 from balancecloud.library.sealed_tokens import TokenPlace, unseal_tokens
-from balancecloud.library.survival import count_without, lost_paths, reassess
+from balancecloud.library.survival import count_without, lost_paths
 from balancecloud.library.views import UnlinkEffect
 from balancecloud.models.clouds import CloudAccount, ShardRow
 from balancecloud.models.people import AuditEvent
 from balancecloud.models.states import AccountState, ShardState
+from balancecloud.storage.standing import reassess
 
 logger = logging.getLogger(__name__)
 

@@ -107,6 +107,8 @@ class Usage:
     files: int
     accounts: tuple["AccountView", ...]
     less_protected_files: int = 0
+    survives: int = 0  # so many accounts may be lost, where no file is less protected
+    repair_job_id: uuid.UUID | None = None  # the job that mends what is less protected
 
 
 # --- cloud accounts ---------------------------------------------------------------------------

@@ -118,9 +118,14 @@ class Pack(Base):
     k: Mapped[int]
     m: Mapped[int]
     cleanup_job_id: Mapped[uuid.UUID | None] = mapped_column(index=True)  # set: it is to go
+    # The pack whose chunks this one is to take over; null once it has, and for every other pack.
+    replaces_id: Mapped[uuid.UUID | None]
     created_at: Mapped[Created]
 
-    __table_args__ = (CheckConstraint("k BETWEEN 1 AND 16 AND m BETWEEN 0 AND 2", name="layout"),)
+    __table_args__ = (
+        CheckConstraint("k BETWEEN 1 AND 16 AND m BETWEEN 0 AND 2", name="layout"),
+        Index("ix_packs_replaces", "replaces_id", postgresql_where=text("replaces_id IS NOT NULL")),
+    )
 
 
 class Chunk(Base):

@@ -1,14 +1,14 @@
 """Writing down that packs are to go: their shards are removed by work, not here."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from balancecloud.models.clouds import Chunk, Pack, ShardRow
+from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.jobs import Job
-from balancecloud.models.states import JobKind, JobState, ShardState, WorkKind
+from balancecloud.models.states import AccountState, JobKind, JobState, ShardState, WorkKind
 from balancecloud.storage.work import DELETE_PRIORITY, insert_work
 
 OPEN = (JobState.QUEUED, JobState.RUNNING, JobState.RETRYING)
@@ -39,6 +39,7 @@ def clean_for_job(session: Session, job: Job, pack_ids: Sequence[uuid.UUID]) -> 
     """Mark packs for a clean-up job and write its work down; return the work's id."""
     if pack_ids:
         session.execute(update(Pack).where(Pack.id.in_(pack_ids)).values(cleanup_job_id=job.id))
+        _forget_unlinked(session, pack_ids)
         marked = session.scalars(
             update(ShardRow)
             .where(ShardRow.pack_id.in_(pack_ids))
@@ -49,12 +50,52 @@ def clean_for_job(session: Session, job: Job, pack_ids: Sequence[uuid.UUID]) -> 
     return insert_work(session, WorkKind.DELETE, job.id, job.user_id, job.id, DELETE_PRIORITY)
 
 
+def _forget_unlinked(session: Session, pack_ids: Sequence[uuid.UUID]) -> None:
+    """Forget shards on accounts that are not linked any more: nobody can ask for them."""
+    unlinked = select(CloudAccount.id).where(CloudAccount.state == AccountState.UNLINKED)
+    session.execute(
+        delete(ShardRow)
+        .where(ShardRow.pack_id.in_(pack_ids), ShardRow.account_id.in_(unlinked))
+        .execution_options(synchronize_session=False)
+    )
+
+
 def drop_chunks(session: Session, version_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
     """Remove the chunks of versions; return the packs that hold no chunk any more."""
-    packs = set(session.scalars(select(Chunk.pack_id).where(Chunk.version_id.in_(version_ids))))
-    session.query(Chunk).where(Chunk.version_id.in_(version_ids)).delete(False)
+    of_versions = Chunk.version_id.in_(version_ids)
+    lock_chunks(session, of_versions)
+    # Told by the deletion itself: a chunk may have moved to another pack a moment ago.
+    packs = set(session.scalars(delete(Chunk).where(of_versions).returning(Chunk.pack_id)))
+    # Who removes the last two chunks of a pack at once comes one after the other.
+    lock_packs(session, packs)
     held = select(Chunk.pack_id).where(Chunk.pack_id.in_(packs))
     return sorted(packs - set(session.scalars(held)))
+
+
+def lock_chunks(session: Session, which: ColumnElement[bool]) -> list[Chunk]:
+    """Lock chunks in one order, after their versions and before their packs; return them."""
+    return list(
+        session.scalars(
+            select(Chunk)
+            .where(which)
+            .order_by(Chunk.version_id, Chunk.index)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def lock_packs(session: Session, pack_ids: Collection[uuid.UUID]) -> list[Pack]:
+    """Lock packs by id, after their chunks; return them."""
+    return list(
+        session.scalars(
+            select(Pack)
+            .where(Pack.id.in_(pack_ids))
+            .order_by(Pack.id)
+            .with_for_update(key_share=True)
+            .execution_options(populate_existing=True)
+        )
+    )
 
 
 def shards_left(session: Session, job_id: uuid.UUID) -> int:

@@ -22,7 +22,7 @@ from balancecloud.errors import (
 from balancecloud.models.jobs import Job, JobEvent, Work
 from balancecloud.models.library import Version
 from balancecloud.models.states import JobState, VersionState, WorkKind
-from balancecloud.storage import completion, health
+from balancecloud.storage import completion, health, upkeep
 from balancecloud.storage.hold import hold
 from balancecloud.storage.parking import Parking, park
 from balancecloud.storage.placement import NoPlace
@@ -96,6 +96,8 @@ def _record(
         postpone(session, claim, verdict.seconds, code, counts_as_try=verdict.is_a_try)
     # The job first: with its last version it ends, and the reason must be there by then.
     _show_in_job(session, claim, verdict, code)
+    if claim.kind in upkeep.MENDING:
+        upkeep.note_failure(session, claim)
     if claim.kind is WorkKind.STORE:
         _show_in_version(session, claim, verdict, code)
         _park(session, claim, verdict, code, error)
@@ -112,7 +114,8 @@ def _park(session: Session, claim: Claim, verdict: Verdict, code: str, error: Ex
 def _is_cancelling(session: Session, claim: Claim) -> bool:
     """Return whether a person cancelled the job while this was on its way to fail."""
     state = session.scalar(select(Job.state).where(Job.id == claim.job_id))
-    return claim.kind is WorkKind.STORE and state is JobState.CANCELLING
+    is_ours = claim.kind is WorkKind.STORE or claim.kind in upkeep.MENDING
+    return is_ours and state is JobState.CANCELLING
 
 
 def _show_in_version(session: Session, claim: Claim, verdict: Verdict, code: str) -> None:
@@ -178,6 +181,7 @@ def cancel_job(session: Session, job_id: uuid.UUID) -> list[uuid.UUID]:
         upload_id = completion.withdraw(session, version, VersionState.CANCELLED)
         if upload_id is not None:
             gone.append(upload_id)
+    upkeep.give_up(session, job_id)
     job = session.get_one(Job, job_id, with_for_update=True, populate_existing=True)
     job.state = JobState.CANCELLED
     job.finished_at = session.scalar(func.now().select())

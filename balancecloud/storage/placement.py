@@ -6,12 +6,17 @@ together by more than SLACK, so that 15 GB beside 1 TB fill evenly instead of th
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from balancecloud.errors import BalanceCloudError
 
 WIDEST = 4
+# Why an account is chosen, as a person reads it.
+LEVEL = "It is not fuller than the accounts are together, and in a failure domain of its own."
+FREEST = "Too few accounts are as free as they are together, and it is among the freest."
+BACK = "It held this part before."
+ELSEWHERE = "The account that held this part can't take it, and this one holds no other part."
 # Half a percent of an account: a large one lags by as much again, so that accounts stay within two
 # percent of one another; packs of equal accounts still use the full width (measured over 10,000).
 SLACK = 0.005
@@ -72,6 +77,16 @@ class NoPlace(BalanceCloudError):
     sentence = "No cloud account can take this file just now. It is kept sealed on this server."
 
 
+class NoSpare(NoPlace):
+    """What is stored can't be stored again as asked: it stays as it is until there is a place."""
+
+    code = "no_spare"
+    sentence = (
+        "Your cloud accounts have no place just now to protect what is stored as you asked. "
+        "It stays where it is: make room, or link another account."
+    )
+
+
 def plan(
     pack_id: uuid.UUID, pack_length: int, protection: int, accounts: Iterable[Candidate]
 ) -> Plan:
@@ -87,19 +102,59 @@ def plan(
     width = min(len(levelled), WIDEST + protection)
     if width < protection + 1:
         chosen, width = fitting[: protection + 1], protection + 1
-        reason = "freest"
+        reason = FREEST
     else:
-        chosen, reason = _spread(levelled, width, pack_id), "level"
+        chosen, reason = _spread(levelled, width, pack_id), LEVEL
     turn = pack_id.int % width
     order = chosen[turn:] + chosen[:turn]
-    shards = tuple(Placed(i, account.id, reason) for i, account in enumerate(order))
-    return Plan(width - protection, protection, shards)
+    k = width - protection
+    shards = tuple(Placed(i, a.id, _explain(a, reason, i < k)) for i, a in enumerate(order))
+    return Plan(k, protection, shards)
 
 
-def _one_per_domain(accounts: Iterable[Candidate]) -> list[Candidate]:
-    """Keep the freest account of each failure domain, freest first."""
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """A shard that is to be built again, and the account where it lay."""
+
+    index: int
+    account: uuid.UUID
+
+
+def refill(
+    lacking: Sequence[Lacking],
+    taken: Iterable[str],
+    shard_length: int,
+    accounts: Iterable[Candidate],
+) -> tuple[Placed, ...]:
+    """Choose where shards of a pack that are lost are to lie again: as many as find a place.
+
+    `taken` are the failure domains of the pack's other shards. A shard goes back to its own account
+    where that is one of `accounts`, which spares the others; else to the freest.
+    """
+    fitting = [a for a in accounts if a.free >= shard_length + HEADROOM_BYTES]
+    free = _one_per_domain(fitting, first={shard.account for shard in lacking})
+    waiting = {a.id: a for a in free if a.domain not in set(taken)}
+    back = {s: waiting.pop(s.account) for s in lacking if s.account in waiting}
+    elsewhere = dict(zip((s for s in lacking if s not in back), waiting.values(), strict=False))
+    return tuple(
+        Placed(shard.index, found[shard].id, reason)
+        for found, reason in ((back, BACK), (elsewhere, ELSEWHERE))
+        for shard in found
+    )
+
+
+def _explain(account: Candidate, reason: str, is_data: bool) -> str:  # noqa: FBT001 - a fact
+    """Say why an account was chosen, and for what."""
+    part = "a part of the data" if is_data else "parity, from which lost parts are computed"
+    return f"{reason} {account.level:.1%} of it is free. It gets {part}."
+
+
+def _one_per_domain(
+    accounts: Iterable[Candidate], first: Collection[uuid.UUID] = ()
+) -> list[Candidate]:
+    """Keep the freest account of each failure domain, freest first, but before all these."""
     kept: dict[str, Candidate] = {}
-    for account in sorted(accounts, key=lambda a: (-a.level, a.id)):
+    for account in sorted(accounts, key=lambda a: (a.id not in first, -a.level, a.id)):
         kept.setdefault(account.domain, account)
     return list(kept.values())
 

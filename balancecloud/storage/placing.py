@@ -23,6 +23,7 @@ from balancecloud.errors import (
 )
 from balancecloud.models.clouds import CloudAccount
 from balancecloud.models.library import Version
+from balancecloud.models.people import User
 from balancecloud.models.states import AccountState
 from balancecloud.storage import health, intents
 from balancecloud.storage.intents import Intended, NewPack, Sent
@@ -193,7 +194,8 @@ def _protection(session: Session, version: Version) -> int:
             CloudAccount.state != AccountState.UNLINKED,
         )
     )
-    return max(0, min(version.protection, (domains or 0) - 1))
+    asked = select(User.protection).where(User.id == version.user_id)
+    return max(0, min(session.scalars(asked).one(), (domains or 0) - 1))
 
 
 def _reserve(tools: Tools, account_id: uuid.UUID) -> ObjectId | None:

@@ -26,6 +26,7 @@ from balancecloud.models.states import WorkKind, WorkState
 STORE_PRIORITY: Final = 10
 DELETE_PRIORITY: Final = 20
 REPAIR_PRIORITY: Final = 30
+MOVE_PRIORITY: Final = 40
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,43 @@ def insert_work(  # noqa: PLR0913, PLR0917 - each argument is a column of the ro
     return session.scalars(select(Work.id).where(*is_same)).one()
 
 
+def insert_packs(
+    session: Session,
+    kind: WorkKind,
+    packs: Collection[uuid.UUID],
+    job: tuple[uuid.UUID, uuid.UUID],
+    priority: int,
+) -> list[uuid.UUID]:
+    """Write down work on packs for a person's job, in one statement; return the work's ids.
+
+    What somebody holds just now is left to them.
+    """
+    if not packs:
+        return []
+    user_id, job_id = job
+    due = {
+        "user_id": user_id,
+        "job_id": job_id,
+        "priority": priority,
+        "state": WorkState.DUE,
+        "due_at": _now(),
+    }
+    afresh = {"attempt": 0, "reason": None, "owner": None, "lease_until": None}
+    rows = [{"id": uuid.uuid4(), "kind": kind, "key": key, "run": 0, **due} for key in packs]
+    return list(
+        session.scalars(
+            insert(Work)
+            .values(rows)
+            .on_conflict_do_update(
+                index_elements=[Work.kind, Work.key, Work.run],
+                set_={**due, **afresh},
+                where=or_(Work.state != WorkState.LEASED, _lease_over()),
+            )
+            .returning(Work.id)
+        )
+    )
+
+
 def claim(
     session: Session,
     owner: uuid.UUID,
@@ -102,7 +140,8 @@ def claim(
     """Take the most urgent work of these kinds that is due and nobody holds; None if none is.
 
     People take turns: with `after`, whom it went to last, the next one by id goes first, so that
-    ten thousand files of one do not keep another waiting.
+    ten thousand files of one do not keep another waiting. None also when the most urgent one is
+    not of these kinds: what is less urgent waits for it.
     """
     turns = [] if after is None else [Work.user_id <= after, Work.user_id]
     wanted = (
@@ -115,7 +154,7 @@ def claim(
     )
     row = session.execute(
         update(Work)
-        .where(Work.id == wanted)
+        .where(Work.id == wanted, Work.kind.in_(kinds))
         .values(
             state=WorkState.LEASED,
             owner=owner,

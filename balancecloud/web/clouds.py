@@ -20,7 +20,7 @@ from balancecloud.library.account_rows import Linked, OtherAccount
 from balancecloud.library.folder_linking import link_folder
 from balancecloud.library.views import AccountView, ProviderOffer
 from balancecloud.web import context, forms, security
-from balancecloud.web.link_requests import callback_in_query, linker, ring
+from balancecloud.web.link_requests import callback_in_query, linker, look_over, ring
 
 blueprint = Blueprint("clouds", __name__)
 
@@ -99,6 +99,7 @@ def _offer(provider: str) -> ProviderOffer:
 
 def _linked(linked: Linked) -> ResponseReturnValue:
     ring(linked.work_ids)
+    look_over()
     config, person = context.config(), context.person()
     account = account_views.get_account(context.session(), config, person.id, linked.account_id)
     resumed = f"{account.label} is signed in again. What waited for it goes on by itself."
@@ -192,6 +193,7 @@ def unlinked(account_id: uuid.UUID) -> ResponseReturnValue:
         return _unlink_page(account_id, refused.fields, refused.status)
     except StillHoldsData as refused:
         return _unlink_page(account_id, {"confirm": [refused.sentence]}, refused.status)
+    look_over()
     flash("The account is unlinked.", "success")
     return redirect(HOME, 303)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from flask import request
 
+from balancecloud.library import protection
 from balancecloud.library.linking import Callback, Linker
 from balancecloud.web import context
 
@@ -25,6 +26,11 @@ def callback_in_query(provider: str) -> Callback:
         values.get("iss"),
         values.get("error"),
     )
+
+
+def look_over() -> None:
+    """Have packs mended that are not as asked now that the person's accounts have changed."""
+    ring(protection.look_over(context.session(), context.person().id))
 
 
 def ring(work_ids: Sequence[uuid.UUID]) -> None:

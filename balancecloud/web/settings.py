@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 from balancecloud.errors import Invalid
 from balancecloud.identity import audit, sessions, signing_in
 from balancecloud.identity.signing_in import PasswordChange
-from balancecloud.web import context, forms, security
+from balancecloud.library import protection
+from balancecloud.web import context, forms, link_requests, security
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -56,6 +57,32 @@ def password() -> ResponseReturnValue:
             render_template("settings/password.html", errors=refused.fields), refused.status
         )
     return _with_new_secret(secret)
+
+
+@blueprint.get("/protection")
+def show_protection() -> ResponseReturnValue:
+    return _protection_page({}, 200)
+
+
+@blueprint.post("/protection")
+def set_protection() -> ResponseReturnValue:
+    wanted = forms.line("protection")
+    try:
+        losses = int(wanted) if wanted in {"0", "1", "2"} else -1
+        due = protection.set_protection(context.session(), context.person().id, losses)
+    except Invalid as refused:
+        return _protection_page(refused.fields, refused.status)
+    link_requests.ring(due)
+    flash(
+        "Saved. What is stored already follows in the background." if due else "Saved.", "success"
+    )
+    return redirect("/settings/protection", 303)
+
+
+def _protection_page(errors: dict[str, list[str]], status: int) -> ResponseReturnValue:
+    found = protection.protection(context.session(), context.person().id)
+    page = render_template("settings/protection.html", protection=found, errors=errors)
+    return make_response(page, status)
 
 
 def _with_new_secret(secret: str) -> ResponseReturnValue:

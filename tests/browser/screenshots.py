@@ -121,6 +121,7 @@ def photograph(studio: Studio, folder: Path) -> None:
             "link": "/clouds/link/onedrive",
             "storage": "/storage",
             "settings": "/settings",
+            "protection": "/settings/protection",
             "password": "/settings/password",
             "sessions": "/settings/sessions",
             "not-found": "/nowhere",

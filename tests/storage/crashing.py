@@ -57,6 +57,10 @@ class DoomedProvider(MemoryProvider):
         self.doom.step()
         return stored
 
+    def get(self, object_id: ObjectId, start: int, length: int) -> bytes:
+        self.doom.step()
+        return super().get(object_id, start, length)
+
     def delete(self, object_id: ObjectId) -> None:
         self.doom.step()
         super().delete(object_id)

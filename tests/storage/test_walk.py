@@ -18,12 +18,14 @@ from balancecloud.errors import (
     Throttled,
     Unreachable,
 )
-from balancecloud.library import abandoned, jobs
+from balancecloud.library import abandoned, jobs, protection
 from balancecloud.models.clouds import CloudAccount
 from balancecloud.models.jobs import Job
 from balancecloud.models.library import Node, Upload, Version
 from balancecloud.models.states import AccountState, VersionState
+from balancecloud.storage import standing, upkeep
 from balancecloud.storage.tools import Tools
+from tests.storage import mending
 from tests.storage.world import CHUNK, Person, stop_at
 
 pytestmark = pytest.mark.real
@@ -129,12 +131,37 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Ask:
+    losses: int
+
+    def take(self, person: Person) -> None:
+        with person.tools.sessions.begin() as session:
+            protection.set_protection(session, person.user_id, self.losses)
+
+
+@dataclass(frozen=True)
+class Harm:
+    which: int
+    is_gone: bool
+
+    def take(self, person: Person) -> None:
+        """Harm a shard of a pack that can bear it, and look for what is to be mended."""
+        for pack in mending.packs_of(person):
+            rows = mending.rows_of(person, pack.id)
+            if pack.m and all(row.state in standing.HELD for row in rows):
+                harm = mending.lose if self.is_gone else mending.damage
+                harm(person, rows[self.which % len(rows)])
+                break
+        upkeep.sweep_marked(person.tools)
+
+
+@dataclass(frozen=True)
 class LetTimePass:
     def take(self, person: Person) -> None:
         person.make_due()
 
 
-Step = Send | GiveUp | Work | Trouble | Remove | Cancel | Link | LetTimePass
+Step = Send | GiveUp | Work | Trouble | Remove | Cancel | Link | Ask | Harm | LetTimePass
 
 steps = st.lists(
     st.one_of(
@@ -150,6 +177,8 @@ steps = st.lists(
         st.builds(Remove, number),
         st.builds(Cancel, number),
         st.just(Link()),
+        st.builds(Ask, st.integers(0, 2)),
+        st.builds(Harm, number, st.booleans()),
         st.just(LetTimePass()),
     ),
     min_size=4,
@@ -177,6 +206,7 @@ def test_the_books_balance_after_every_step(
     person.check_settled()
     with person.tools.sessions() as session:
         versions = session.scalars(select(Version).where(Version.user_id == person.user_id)).all()
+    assert mending.gather(person) == []
     for version in versions:
         if version.state is VersionState.STORED:
             assert len(person.read(version.id)) == version.size
@@ -197,4 +227,7 @@ def settle(person: Person) -> None:
     for _ in range(3):
         person.make_due()
         person.work()
+        with person.tools.sessions.begin() as session:
+            protection.look_over(session, person.user_id)
+    person.work()
     abandoned.sweep(person.tools)

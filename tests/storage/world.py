@@ -22,10 +22,11 @@ from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Node, SpoolPart, Upload, Version
 from balancecloud.models.people import User, UserKeyRow
 from balancecloud.models.states import AccountState, JobState, ShardState, VersionState, WorkKind
-from balancecloud.storage import outcome, reader, work
+from balancecloud.storage import outcome, reader, upkeep, work
 from balancecloud.storage.cleaner import delete_job
 from balancecloud.storage.completion import COUNTED
 from balancecloud.storage.links import Links
+from balancecloud.storage.mending import mend
 from balancecloud.storage.pace import Paces
 from balancecloud.storage.spool import LocalSpool, Spool
 from balancecloud.storage.tools import Tools
@@ -210,6 +211,8 @@ class Person:
         try:
             if claim.kind is WorkKind.STORE:
                 self.store(claim, stop)
+            elif claim.kind in upkeep.MENDING:
+                mend(self.tools, claim, stop)
             else:
                 self.clean(claim, stop)
         except LeaseLost as error:

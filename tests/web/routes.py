@@ -41,6 +41,8 @@ PAGES = {
     "auth.confirm_password": Route("signed_in", limit="password"),
     "settings.profile": Route("signed_in"),
     "settings.look": Route("signed_in"),
+    "settings.show_protection": Route("signed_in"),
+    "settings.set_protection": Route("signed_in"),
     "settings.password": Route("signed_in", limit="password"),
     "settings.list_sessions": Route("signed_in"),
     "settings.end_session": Route("signed_in", names=_of("session_id", "session")),

@@ -16,7 +16,7 @@ from balancecloud.library.views import AccountView, ProviderOffer
 from balancecloud.library.wording import plain
 from balancecloud.web import context
 from balancecloud.web.api import respond
-from balancecloud.web.link_requests import callback_in_query, linker, ring
+from balancecloud.web.link_requests import callback_in_query, linker, look_over, ring
 
 blueprint = Blueprint("api_cloud_accounts", __name__, url_prefix="/api/cloud-accounts")
 
@@ -50,6 +50,7 @@ def connect(provider: str) -> Response:
 def _connect_folder(who: Linker) -> Response:
     linked = link_folder(context.gateway(), who.user_id, respond.body(FolderPath).path)
     ring(linked.work_ids)
+    look_over()
     return respond.answer(as_json(_account(linked.account_id)), 201)
 
 
@@ -58,6 +59,7 @@ def callback(provider: str) -> Response:
     context.claims()  # a GET that changes something: never by a browser's cookie
     linked = linking.link_by_callback(context.gateway(), linker(), callback_in_query(provider))
     ring(linked.work_ids)
+    look_over()
     account = _account(linked.account_id)
     return respond.answer(
         {
@@ -101,6 +103,7 @@ def unlink(account_id: uuid.UUID) -> Response:
             unlinking.unlink(gateway, person.id, account_id)
     except StillHoldsData as refused:
         return _still_holds(account_id, refused)
+    look_over()
     return respond.nothing()
 
 

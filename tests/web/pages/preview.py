@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from flask import Flask, Response, render_template, request
 
+from balancecloud.library.protection import Choice, Protection
 from balancecloud.library.views import UnlinkEffect
 from balancecloud.web import filters
 from tests.fakes.manual_clock import ManualClock
@@ -57,6 +58,9 @@ SESSIONS = (
     SessionView(uuid.uuid4(), "bearer", states.at(days=1), states.at(days=1), None, None, False),
 )
 EFFECT = UnlinkEffect(states.GOOGLE, 402, ("/Photos/Travel/a.jpg", "/notes.md"), 25, 130)
+PROTECTION = Protection(
+    1, 2, (Choice(0, 1, 1.0, True), Choice(1, 2, 2.0, True), Choice(2, 3, 3.0, False))
+)
 FOLDER_AT = f"/files/{samples.TRAVEL.id}"
 UPLOAD = {
     "folder": samples.TRAVEL,
@@ -249,6 +253,14 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
     "storage-states": ("storage/usage.html", {"usage": STATES_USAGE}),
     "storage-none": ("storage/usage.html", NOTHING),
     "settings": ("settings/profile.html", {}),
+    "protection": ("settings/protection.html", {"protection": PROTECTION, "errors": {}}),
+    "protection-wrong": (
+        "settings/protection.html",
+        {
+            "protection": PROTECTION,
+            "errors": {"protection": ["Choose 0, 1 or 2 accounts."]},
+        },
+    ),
     "password": ("settings/password.html", {"errors": {}}),
     "password-wrong": (
         "settings/password.html",

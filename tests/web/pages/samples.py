@@ -165,8 +165,10 @@ def placed(accounts: tuple[AccountView, ...], chunks: int, missing: int = -1) ->
     )
 
 
-USAGE = Usage(44_882_000_000, 1_000_000_000, 100 * GIB, 1204, ACCOUNTS, 0)
-LESS_PROTECTED = replace(USAGE, less_protected_files=12, total_bytes=None)
+USAGE = Usage(44_882_000_000, 1_000_000_000, 100 * GIB, 1204, ACCOUNTS, 0, 1)
+LESS_PROTECTED = replace(
+    USAGE, less_protected_files=12, total_bytes=None, repair_job_id=uuid.UUID(int=77)
+)
 NO_USAGE = Usage(0, 0, None, 0, (), 0)
 
 
