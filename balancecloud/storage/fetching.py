@@ -2,19 +2,15 @@
 
 import itertools
 import logging
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from balancecloud.clouds.provider import ObjectId
 from balancecloud.crypto import chunks, packs, shards
 from balancecloud.crypto.chunks import Span
 from balancecloud.crypto.places import Place
-from balancecloud.crypto.shards import Layout
 from balancecloud.errors import (
     BadRange,
     BalanceCloudError,
@@ -23,98 +19,46 @@ from balancecloud.errors import (
     ProviderError,
     Unavailable,
 )
-from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
+from balancecloud.models.clouds import CloudAccount, ShardRow
 from balancecloud.models.states import AccountState, ShardState
-from balancecloud.storage import erasure, health
+from balancecloud.storage import erasure, health, version_keys
 from balancecloud.storage.erasure import PieceSpan
 from balancecloud.storage.packing import VersionKeys
+from balancecloud.storage.stored_packs import MARKED, READABLE, StoredChunk, StoredPack, StoredShard
 from balancecloud.storage.tools import Tools
 
 logger = logging.getLogger(__name__)
 
-READABLE = (ShardState.STORED, ShardState.VERIFIED)
-MARKED = (ShardState.MISSING, ShardState.DAMAGED)
 
-
-@dataclass(frozen=True, slots=True)
-class StoredShard:
-    """Where one shard lies. `is_at_hand` is False when it is away, resting, missing or damaged.
-
-    It is asked for then as a last resort: every shard proves itself, so what came back is used.
-    """
-
-    index: int
-    account_id: uuid.UUID
-    object_id: ObjectId
-    is_at_hand: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPack:
-    """A pack's layout, the shards that can be read, and where its chunk begins."""
-
-    layout: Layout
-    shards: tuple[StoredShard, ...]
-    offset: int
-
-    @property
-    def pack_id(self) -> uuid.UUID:
-        """The pack's id."""
-        return uuid.UUID(bytes=self.layout.pack_id)
-
-
-def load_pack(session: Session, pack_id: uuid.UUID) -> StoredPack:
-    """Return a pack as the index knows it."""
-    pack = session.get_one(Pack, pack_id)
-    offset = session.scalars(select(Chunk.offset).where(Chunk.pack_id == pack_id).limit(1)).one()
-    rows = session.execute(
-        select(ShardRow, health.is_away())
-        .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
-        .where(
-            ShardRow.pack_id == pack_id,
-            ShardRow.state.in_((*READABLE, *MARKED)),
-            CloudAccount.state != AccountState.UNLINKED,
-        )
-        .order_by(ShardRow.index)
-    ).all()
-    found = tuple(
-        StoredShard(
-            row.index,
-            row.account_id,
-            ObjectId(row.object_id),
-            row.state in READABLE and not is_away,
-        )
-        for row, is_away in rows
-        if row.object_id
-    )
-    layout = Layout(pack.id.bytes, pack.length, pack.k, pack.m, pack.digest)
-    return StoredPack(layout, found, offset)
-
-
-def open_chunk_range(  # noqa: PLR0913, PLR0917 - what the index says stays apart from the range
-    tools: Tools,
-    pack: StoredPack,
-    place: Place,
-    keys: VersionKeys,
-    salt: bytes,
-    wanted: tuple[int, int],
+def open_chunk_range(
+    tools: Tools, chunk: StoredChunk, place: Place, keys: VersionKeys, wanted: tuple[int, int]
 ) -> bytes:
     """Return plaintext bytes of a chunk; IntegrityError or Unavailable when that is impossible."""
     begin, end = wanted
+    _check_bounds(chunk, place)
     if begin == end:
-        return _open_from_whole(tools, pack, place, keys, salt)[begin:end]
+        return _open_from_whole(tools, chunk, place, keys)[begin:end]
     span = chunks.frame_span(place, begin, end)
     try:
-        sealed = _fetch(tools, pack, span)
-        return chunks.open_span(place, keys.file_key, keys.user_key, salt, span, sealed)
+        sealed = _fetch(tools, chunk, span)
+        return chunks.open_span(place, keys.file_key, keys.user_key, chunk.salt, span, sealed)
     except IntegrityError as problem:
-        logger.warning("A range of pack %s did not open (%s).", pack.pack_id, problem.cause)
-    return _open_from_whole(tools, pack, place, keys, salt)[begin:end]
+        logger.warning("A range of pack %s did not open (%s).", chunk.pack.pack_id, problem.cause)
+    return _open_from_whole(tools, chunk, place, keys)[begin:end]
 
 
-def _fetch(tools: Tools, pack: StoredPack, span: Span) -> bytes:
+def _check_bounds(chunk: StoredChunk, place: Place) -> None:
+    """Refuse what the index cannot mean: another person's pack, or a chunk beyond its end."""
+    if chunk.pack.user_id.bytes != place.user:
+        raise IntegrityError("context")
+    if chunk.offset < 0 or chunk.offset + place.sealed_len > chunk.pack.layout.pack_length:
+        raise IntegrityError("length")
+
+
+def _fetch(tools: Tools, chunk: StoredChunk, span: Span) -> bytes:
     """Return the sealed bytes of a span, column by column of the pieces they lie in."""
-    columns = erasure.spans(pack.offset + span.start, span.length, pack.layout.piece_length)
+    pack = chunk.pack
+    columns = erasure.spans(chunk.offset + span.start, span.length, pack.layout.piece_length)
     with ThreadPoolExecutor(max(1, len(columns)), thread_name_prefix="fetch") as pool:
         return b"".join(pool.map(lambda column: _fetch_column(tools, pack, column), columns))
 
@@ -215,11 +159,10 @@ def _mark(session: Session, pack: StoredPack, indexes: Iterable[int], state: Sha
     )
 
 
-def _open_from_whole(
-    tools: Tools, pack: StoredPack, place: Place, keys: VersionKeys, salt: bytes
-) -> bytes:
+def _open_from_whole(tools: Tools, chunk: StoredChunk, place: Place, keys: VersionKeys) -> bytes:
     """Read whole shards with their MAC, drop the bad ones, join k good ones, open the chunk."""
-    good = _good_pieces(tools, pack, keys)
+    pack = chunk.pack
+    good = _good_pieces(tools, pack)
     k, m = pack.layout.k, pack.layout.m
     if len(good) < k:
         raise _too_few(tools, pack)
@@ -229,14 +172,17 @@ def _open_from_whole(
             data = erasure.decode({i: good[i] for i in chosen}, k, m, pack.layout.piece_length)
             body = erasure.join(data, pack.layout.pack_length)
             packs.check_digest(body, pack.layout.digest)
-            sealed = packs.cut(body, pack.offset, place)
-            return chunks.open_whole(place, keys.file_key, keys.user_key, salt, sealed)
+            sealed = packs.cut(body, chunk.offset, place)
+            return chunks.open_whole(place, keys.file_key, keys.user_key, chunk.salt, sealed)
         except IntegrityError as refusal:
             problem = refusal
     raise problem
 
 
-def _good_pieces(tools: Tools, pack: StoredPack, keys: VersionKeys) -> Mapping[int, memoryview]:
+def _good_pieces(tools: Tools, pack: StoredPack) -> Mapping[int, memoryview]:
+    """Return the pieces of whole shards that proved themselves under the key of their epoch."""
+    with tools.sessions() as session:
+        user_key = version_keys.user_key(session, tools.keys, pack.user_id, pack.epoch)
     good: dict[int, memoryview] = {}
     damaged = []
     for shard in pack.shards:
@@ -244,7 +190,7 @@ def _good_pieces(tools: Tools, pack: StoredPack, keys: VersionKeys) -> Mapping[i
         if whole is None:
             continue
         try:
-            good[shard.index] = shards.check_whole(keys.user_key, pack.layout, shard.index, whole)
+            good[shard.index] = shards.check_whole(user_key, pack.layout, shard.index, whole)
         except IntegrityError as problem:
             logger.warning("Shard %s of %s failed: %s.", shard.index, pack.pack_id, problem.cause)
             damaged.append(shard.index)

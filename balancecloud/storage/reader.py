@@ -4,22 +4,20 @@ Every byte is passed on only after the tag of its frame held (docs/format.md 7.3
 does not answer is replaced by others; one that fails its check is marked and never served.
 """
 
-import uuid
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import Unavailable
-from balancecloud.models.clouds import Chunk
 from balancecloud.models.library import Version
 from balancecloud.storage import spooled, version_keys
-from balancecloud.storage.fetching import StoredPack, load_pack, open_chunk_range
+from balancecloud.storage.fetching import open_chunk_range
 from balancecloud.storage.packing import VersionKeys, place_of
 from balancecloud.storage.spooled import SpooledUpload
+from balancecloud.storage.stored_packs import StoredChunk, load_chunks
 from balancecloud.storage.tools import Tools
 
 # What is fetched and opened at once, and how many of these are read ahead while one is sent: so
@@ -104,21 +102,14 @@ def _read(reading: Reading, stretch: Stretch) -> bytes:
 
 
 def _read_from_clouds(reading: Reading, stretch: Stretch) -> bytes:
-    pack, salt = _chunk(reading, stretch.index)
+    chunk = _chunk(reading, stretch.index)
     place = place_of(reading.version, stretch.index)
-    return open_chunk_range(
-        reading.tools, pack, place, reading.keys, salt, (stretch.begin, stretch.end)
-    )
+    return open_chunk_range(reading.tools, chunk, place, reading.keys, (stretch.begin, stretch.end))
 
 
-def _chunk(reading: Reading, index: int) -> tuple[StoredPack, bytes]:
+def _chunk(reading: Reading, index: int) -> StoredChunk:
     with reading.tools.sessions() as session:
-        row = session.execute(
-            select(Chunk.pack_id, Chunk.salt).where(
-                Chunk.version_id == reading.version.id, Chunk.index == index
-            )
-        ).one_or_none()
-        if row is None:
-            raise Unavailable
-        pack_id: uuid.UUID = row.pack_id
-        return load_pack(session, pack_id), row.salt
+        found = load_chunks(session, reading.version.id, [index])
+    if index not in found:
+        raise Unavailable
+    return found[index]
