@@ -13,18 +13,26 @@ from sqlalchemy.exc import SQLAlchemyError
 from balancecloud.errors import BalanceCloudError, LeaseLost, ShuttingDown
 from balancecloud.jobs.bench import Bench, Stop
 from balancecloud.jobs.delete import delete
+from balancecloud.jobs.form import form
 from balancecloud.jobs.stop import StopSign
 from balancecloud.jobs.store import store
 from balancecloud.models.states import WorkKind
 from balancecloud.storage import work
-from balancecloud.storage.outcome import settle
+from balancecloud.storage.outcome import KeepsDying, settle
 from balancecloud.storage.work import Claim, Heartbeat, Lease
 
 # A worker starts afresh after this long, so that nothing it holds grows old.
 LONGEST_LOOK_SECONDS: Final = 600.0
 
 Duty = Callable[[Bench, Claim, Stop], None]
-DUTIES: Final[Mapping[WorkKind, Duty]] = {WorkKind.STORE: store, WorkKind.DELETE: delete}
+DUTIES: Final[Mapping[WorkKind, Duty]] = {
+    WorkKind.STORE: store,
+    WorkKind.FORM: form,
+    WorkKind.DELETE: delete,
+}
+# Small files wait that long at most for company before somebody is there to store them.
+LINGER_SECONDS: Final = 5.0
+LINGER_STEP_SECONDS: Final = 0.25
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +45,8 @@ def look(bench: Bench, duties: Mapping[WorkKind, Duty] = DUTIES) -> None:
     served = uuid.uuid4()  # whose turn it is first is chance: rings come and go
     while not bench.stopping.is_set():
         claim = _take(bench, owner, served)
+        if claim is None and clock.monotonic() < until and _linger(bench):
+            continue
         if claim is None:
             return
         served = claim.user_id
@@ -49,6 +59,16 @@ def look(bench: Bench, duties: Mapping[WorkKind, Duty] = DUTIES) -> None:
 def _take(bench: Bench, owner: uuid.UUID, served: uuid.UUID) -> Claim | None:
     with bench.tools.sessions.begin() as session:
         return work.claim(session, owner, bench.tools.config.lease_seconds, served)
+
+
+def _linger(bench: Bench) -> bool:
+    """Wait a moment when a pack is about to be formed; return whether one is."""
+    with bench.tools.sessions() as session:
+        seconds = work.forming_in(session, LINGER_SECONDS)
+    if seconds is None:
+        return False
+    bench.stopping.wait(min(max(seconds, 0.01), LINGER_STEP_SECONDS))
+    return True
 
 
 def _carry_out(bench: Bench, claim: Claim, duty: Duty) -> None:
@@ -72,13 +92,10 @@ def _carry_out(bench: Bench, claim: Claim, duty: Duty) -> None:
             _settle(bench, claim, error)
 
 
-class _KeepsDying(Exception):
-    """Workers ended without a word while they did this, as often as it may be tried."""
-
-
 def _refuse_deadly(bench: Bench, claim: Claim) -> None:
-    if claim.attempt > bench.tools.config.attempts:
-        raise _KeepsDying
+    # Who forms packs counts the tries of each chunk for itself.
+    if claim.attempt > bench.tools.config.attempts and claim.kind is not WorkKind.FORM:
+        raise KeepsDying
 
 
 def _settle(bench: Bench, claim: Claim, error: Exception) -> None:
@@ -92,7 +109,7 @@ def _settle(bench: Bench, claim: Claim, error: Exception) -> None:
 
 def _log(claim: Claim, error: Exception) -> None:
     """Say what stopped it. Messages from below may hold names, so only the places are told."""
-    if isinstance(error, BalanceCloudError | _KeepsDying):
+    if isinstance(error, BalanceCloudError | KeepsDying):
         logger.info("Work %s stopped: %s.", claim.id, type(error).__name__)
     else:
         places = "".join(traceback.format_tb(error.__traceback__))

@@ -1,7 +1,7 @@
 """Writing down that packs are to go: their shards are removed by work, not here."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -52,9 +52,30 @@ def clean_for_job(session: Session, job: Job, pack_ids: Sequence[uuid.UUID]) -> 
 def drop_chunks(session: Session, version_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
     """Remove the chunks of versions; return the packs that hold no chunk any more."""
     packs = set(session.scalars(select(Chunk.pack_id).where(Chunk.version_id.in_(version_ids))))
+    _lock_packs(session, packs)
     session.query(Chunk).where(Chunk.version_id.in_(version_ids)).delete(False)
-    held = select(Chunk.pack_id).where(Chunk.pack_id.in_(packs))
-    return sorted(packs - set(session.scalars(held)))
+    return _without_chunks(session, packs)
+
+
+def empty_packs(session: Session, pack_ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
+    """Return those of these packs that hold no chunk any more."""
+    _lock_packs(session, pack_ids)
+    return _without_chunks(session, pack_ids)
+
+
+def _lock_packs(session: Session, pack_ids: Collection[uuid.UUID]) -> None:
+    """Lock packs by id, so that of two who take chunks out at once the later sees none left."""
+    session.scalars(
+        select(Pack.id)
+        .where(Pack.id.in_(pack_ids))
+        .order_by(Pack.id)
+        .with_for_update(key_share=True)
+    ).all()
+
+
+def _without_chunks(session: Session, pack_ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
+    held = session.scalars(select(Chunk.pack_id).where(Chunk.pack_id.in_(pack_ids)).distinct())
+    return sorted(set(pack_ids) - set(held))
 
 
 def shards_left(session: Session, job_id: uuid.UUID) -> int:

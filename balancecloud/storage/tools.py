@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -10,6 +10,7 @@ from balancecloud.clock import Clock
 from balancecloud.clouds.provider import Provider
 from balancecloud.config import Config
 from balancecloud.crypto.keys import MasterKeys
+from balancecloud.storage.budget import Budget
 from balancecloud.storage.spool import Spool
 
 
@@ -23,3 +24,10 @@ class Tools:
     spool: Spool
     open_provider: Callable[[uuid.UUID], Provider]
     clock: Clock
+    budgets: list[Budget] = field(default_factory=list, kw_only=True, repr=False, compare=False)
+
+    def budget(self) -> Budget:
+        """Return what this process may hold while it stores: one for all that it does at once."""
+        if not self.budgets:
+            self.budgets.append(Budget(self.config.store_budget_bytes))
+        return self.budgets[0]

@@ -24,9 +24,10 @@ from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Version
 from balancecloud.models.states import AccountState, JobState, VersionState, WorkKind
 from balancecloud.storage import cleaner, health, work
+from balancecloud.storage.figures import StoreProgress
 from balancecloud.storage.placement import NoPlace
 from balancecloud.storage.tools import Tools
-from balancecloud.storage.writer import StoreProgress, store_version
+from balancecloud.storage.writer import store_run
 from tests.storage.world import CHUNK, Person
 
 pytestmark = pytest.mark.real
@@ -95,7 +96,7 @@ def test_nothing_is_sealed_while_nobody_can_take_it(hands: Hands) -> None:
     person.upload(b"x")
     told: list[StoreProgress] = []
     with pytest.raises(Throttled):
-        store_version(person.tools, person.claim(), told.append, lambda: None)
+        store_run(person.tools, person.claim(), told.extend, lambda: None)
     assert told == []
 
 
