@@ -5,6 +5,7 @@ import threading
 import traceback
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final
 
@@ -39,6 +40,12 @@ logger = logging.getLogger(__name__)
 
 def look(bench: Bench, duties: Mapping[WorkKind, Duty] = DUTIES) -> None:
     """Do what is due until nothing is, at most ten minutes; what is left is rung for again."""
+    with ThreadPoolExecutor(bench.claims_at_once, thread_name_prefix="look") as pool:
+        for ended in [pool.submit(_look, bench, duties) for _ in range(bench.claims_at_once)]:
+            ended.result()
+
+
+def _look(bench: Bench, duties: Mapping[WorkKind, Duty]) -> None:
     clock = bench.tools.clock
     until = clock.monotonic() + LONGEST_LOOK_SECONDS
     owner = uuid.uuid4()

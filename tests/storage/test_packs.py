@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session, sessionmaker
 from balancecloud.clouds.provider import Provider
 from balancecloud.config import Config
 from balancecloud.errors import Throttled, Unreachable
-from balancecloud.library import jobs
+from balancecloud.library import job_figures, jobs
 from balancecloud.library.uploads import Arrived
 from balancecloud.models.clouds import Chunk, Pack
 from balancecloud.models.jobs import Work
 from balancecloud.models.library import SpoolPart, Upload
 from balancecloud.models.states import JobState, VersionState, WorkKind, WorkState
-from balancecloud.storage import packer
+from balancecloud.storage import packer, waiting
 from balancecloud.storage.tools import Tools
 from tests.storage.world import CHUNK, Person, make_tools, say_nothing
 
@@ -324,3 +324,26 @@ def test_a_pack_costs_the_same_few_statements_however_many_files_it_holds(
     assert costs[1] < 75
     assert packs(person) == 2
     person.check_settled()
+
+
+def test_a_job_page_counts_the_shards_of_a_shared_pack_once(person: Person) -> None:
+    arrived = person.upload(b"one", b"two", b"three")
+    assert person.work() == []
+
+    with person.tools.sessions() as session:
+        lanes = job_figures.lanes(session, arrived.job_id)
+
+    assert [(lane.stored, lane.total) for lane in lanes] == [(1, 1)] * 3
+
+
+def test_ten_thousand_files_of_ten_kilobytes_are_ten_packs() -> None:
+    sealed = 10_240 + 16 + 192
+    due = [
+        waiting.Waiting(uuid.uuid4(), uuid.uuid4(), None, 0, sealed, (1, 1), 0, 9.0)
+        for _ in range(10_000)
+    ]
+
+    full, short = waiting._pack(due, 10_488_512)
+
+    assert len(full) + len(short) == 10
+    assert sum(len(group.waiting) for group in full + short) == 10_000
