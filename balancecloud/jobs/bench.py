@@ -22,3 +22,5 @@ class Bench:
     # How long a step may go on after that, before its work is given back under it: a late step
     # changes nothing then, for its fence is old.
     patience_seconds: float = 6.0
+    # Claims under way at once: while the last shards of one are sent, the next is sealed already.
+    claims_at_once: int = 1

@@ -14,12 +14,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from balancecloud.errors import BalanceCloudError, LeaseLost, ShuttingDown
 from balancecloud.jobs.bench import Bench, Stop
 from balancecloud.jobs.delete import delete
+from balancecloud.jobs.form import form
 from balancecloud.jobs.repair import repair
 from balancecloud.jobs.stop import StopSign
 from balancecloud.jobs.store import store
 from balancecloud.models.states import WorkKind
 from balancecloud.storage import work
-from balancecloud.storage.outcome import settle
+from balancecloud.storage.outcome import KeepsDying, settle
 from balancecloud.storage.work import Claim, Heartbeat, Lease
 
 # A worker starts afresh after this long, so that nothing it holds grows old.
@@ -28,6 +29,7 @@ LONGEST_LOOK_SECONDS: Final = 600.0
 Duty = Callable[[Bench, Claim, Stop], None]
 DUTIES: Final[Mapping[WorkKind, Duty]] = {
     WorkKind.STORE: store,
+    WorkKind.FORM: form,
     WorkKind.DELETE: delete,
     WorkKind.REPAIR: repair,
     WorkKind.MOVE: repair,
@@ -36,18 +38,29 @@ DUTIES: Final[Mapping[WorkKind, Duty]] = {
 # at most four times over (the whole, and up to three copies as shards): 42 MB of a pack of 10 MiB.
 SIDE_BY_SIDE: Final = frozenset({WorkKind.REPAIR, WorkKind.MOVE})
 LANES: Final = 6
+# Small files wait that long at most for company before somebody is there to store them.
+LINGER_SECONDS: Final = 5.0
+LINGER_STEP_SECONDS: Final = 0.25
 
 logger = logging.getLogger(__name__)
 
 
 def look(bench: Bench, duties: Mapping[WorkKind, Duty] = DUTIES) -> None:
     """Do what is due until nothing is, at most ten minutes; what is left is rung for again."""
+    with ThreadPoolExecutor(bench.claims_at_once, thread_name_prefix="look") as pool:
+        for ended in [pool.submit(_look, bench, duties) for _ in range(bench.claims_at_once)]:
+            ended.result()
+
+
+def _look(bench: Bench, duties: Mapping[WorkKind, Duty]) -> None:
     clock = bench.tools.clock
     until = clock.monotonic() + LONGEST_LOOK_SECONDS
     owner = uuid.uuid4()
     served = uuid.uuid4()  # whose turn it is first is chance: rings come and go
     while not bench.stopping.is_set():
-        claim = _take(bench, owner, served, duties)
+        claim = _take(bench, owner, served)
+        if claim is None and clock.monotonic() < until and _linger(bench):
+            continue
         if claim is None:
             return
         served = claim.user_id
@@ -60,12 +73,9 @@ def look(bench: Bench, duties: Mapping[WorkKind, Duty] = DUTIES) -> None:
             return
 
 
-def _take(
-    bench: Bench, owner: uuid.UUID, served: uuid.UUID, duties: Mapping[WorkKind, Duty]
-) -> Claim | None:
-    """Claim what this worker has a duty for; another kind waits for one that knows it."""
+def _take(bench: Bench, owner: uuid.UUID, served: uuid.UUID) -> Claim | None:
     with bench.tools.sessions.begin() as session:
-        return work.claim(session, owner, bench.tools.config.lease_seconds, served, tuple(duties))
+        return work.claim(session, owner, bench.tools.config.lease_seconds, served)
 
 
 def _side_by_side(
@@ -92,6 +102,16 @@ def _take_alike(bench: Bench, like: Claim) -> Claim | None:
         return work.claim(session, like.owner, seconds, like.user_id, SIDE_BY_SIDE)
 
 
+def _linger(bench: Bench) -> bool:
+    """Wait a moment when a pack is about to be formed; return whether one is."""
+    with bench.tools.sessions() as session:
+        seconds = work.forming_in(session, LINGER_SECONDS)
+    if seconds is None:
+        return False
+    bench.stopping.wait(min(max(seconds, 0.01), LINGER_STEP_SECONDS))
+    return True
+
+
 def _carry_out(bench: Bench, claim: Claim, duty: Duty) -> None:
     """Do one claim and see to it that its end is recorded, whatever that is."""
     config = bench.tools.config
@@ -113,13 +133,10 @@ def _carry_out(bench: Bench, claim: Claim, duty: Duty) -> None:
             _settle(bench, claim, error)
 
 
-class _KeepsDying(Exception):
-    """Workers ended without a word while they did this, as often as it may be tried."""
-
-
 def _refuse_deadly(bench: Bench, claim: Claim) -> None:
-    if claim.attempt > bench.tools.config.attempts:
-        raise _KeepsDying
+    # Who forms packs counts the tries of each chunk for itself.
+    if claim.attempt > bench.tools.config.attempts and claim.kind is not WorkKind.FORM:
+        raise KeepsDying
 
 
 def _settle(bench: Bench, claim: Claim, error: Exception) -> None:
@@ -133,7 +150,7 @@ def _settle(bench: Bench, claim: Claim, error: Exception) -> None:
 
 def _log(claim: Claim, error: Exception) -> None:
     """Say what stopped it. Messages from below may hold names, so only the places are told."""
-    if isinstance(error, BalanceCloudError | _KeepsDying):
+    if isinstance(error, BalanceCloudError | KeepsDying):
         logger.info("Work %s stopped: %s.", claim.id, type(error).__name__)
     else:
         places = "".join(traceback.format_tb(error.__traceback__))

@@ -3,6 +3,7 @@
 import os
 import threading
 import uuid
+from typing import Final
 
 from redis import Redis
 from sqlalchemy import Engine
@@ -15,10 +16,12 @@ from balancecloud.live.progress import ProgressStore
 from balancecloud.live.rings import LOOK
 from balancecloud.storage.tools import Tools
 
+CLAIMS_AT_ONCE: Final = 2
+
 
 def run(tools: Tools, doorbell: Doorbell, progress: ProgressStore) -> None:
     """Answer rings until SIGTERM; work under way is then handed back within ten seconds."""
-    bench = Bench(tools, doorbell, progress, threading.Event())
+    bench = Bench(tools, doorbell, progress, threading.Event(), claims_at_once=CLAIMS_AT_ONCE)
     _part_connections(tools)
 
     def answer(_row: uuid.UUID) -> None:

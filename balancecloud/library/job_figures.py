@@ -105,6 +105,12 @@ def lanes(session: Session, job_id: uuid.UUID) -> tuple[LaneProgress, ...]:
     now = func.statement_timestamp()
     since = now - func.make_interval(0, 0, 0, 0, 0, 0, RATE_SECONDS)
     sent = func.coalesce(func.sum(ShardRow.length).filter(ShardRow.stored_at > since), 0)
+    # A pack holds chunks of many files: each of its shards counts once.
+    packs = (
+        select(Chunk.pack_id)
+        .join(Version, Version.id == Chunk.version_id)
+        .where(Version.job_id == job_id)
+    )
     rows = session.execute(
         select(
             CloudAccount.id,
@@ -115,9 +121,7 @@ def lanes(session: Session, job_id: uuid.UUID) -> tuple[LaneProgress, ...]:
             sent.label("sent"),
         )
         .join(ShardRow, ShardRow.account_id == CloudAccount.id)
-        .join(Chunk, Chunk.pack_id == ShardRow.pack_id)
-        .join(Version, Version.id == Chunk.version_id)
-        .where(Version.job_id == job_id)
+        .where(ShardRow.pack_id.in_(packs))
         .group_by(CloudAccount.id)
         .order_by(CloudAccount.created_at, CloudAccount.id)
     )

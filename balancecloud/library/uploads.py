@@ -23,10 +23,9 @@ from balancecloud.library.sealing import Envelope, SpoolWriter
 from balancecloud.models.jobs import Job, JobEvent
 from balancecloud.models.library import Node, Upload, Version
 from balancecloud.models.people import User
-from balancecloud.models.states import JobKind, JobState, UploadState, VersionState, WorkKind
-from balancecloud.storage import version_keys
+from balancecloud.models.states import JobKind, JobState, UploadState, VersionState
+from balancecloud.storage import runs, version_keys
 from balancecloud.storage.tools import Tools
-from balancecloud.storage.work import STORE_PRIORITY, insert_work
 
 # How long a receiving request may be silent before its upload counts as abandoned. Longer than
 # the read deadline on the body, so that a living request always renews it first.
@@ -117,12 +116,14 @@ class Intake:
         with self._tools.sessions.begin() as session:
             job = _hold_living(session, self._job_id)
             job.state, job.files_total = JobState.QUEUED, len(self._files)
-            work_ids = tuple(self._queue(session, file) for file in self._files)
+            versions = [_receive(session, file) for file in self._files]
+            work_ids = runs.queue(session, self._tools.config, versions)
             kept = sum(file.length for file in self._files)
             quota.give_back(session, self._wanted.user_id, self._wanted.declared_bytes - kept)
             values = {"files": len(self._files), "bytes": kept}
             session.add(JobEvent(job_id=job.id, code="upload.received", args=values))
-        return Arrived(self._job_id, tuple(file.node_id for file in self._files), work_ids)
+        nodes = tuple(file.node_id for file in self._files)
+        return Arrived(self._job_id, nodes, tuple(work_ids))
 
     def abort(self, reason: str) -> None:
         """Leave nothing of the form but its job, which says why."""
@@ -193,23 +194,18 @@ class Intake:
                 .values(lease_until=func.now() + LEASE)
             )
 
-    def _queue(self, session: Session, file: Incoming) -> uuid.UUID:
-        _settle_size(session, file)
-        version = session.get_one(Version, file.version_id)
-        version.state = VersionState.QUEUED
-        session.execute(
-            update(Upload)
-            .where(Upload.id == file.upload_id)
-            .values(state=UploadState.RECEIVED, owner=None, lease_until=None)
-        )
-        return insert_work(
-            session,
-            WorkKind.STORE,
-            file.version_id,
-            self._wanted.user_id,
-            self._job_id,
-            STORE_PRIORITY,
-        )
+
+def _receive(session: Session, file: Incoming) -> Version:
+    """Say that a file is whole in the spool."""
+    _settle_size(session, file)
+    version = session.get_one(Version, file.version_id)
+    version.state = VersionState.QUEUED
+    session.execute(
+        update(Upload)
+        .where(Upload.id == file.upload_id)
+        .values(state=UploadState.RECEIVED, owner=None, lease_until=None)
+    )
+    return version
 
 
 def new_version(session: Session, config: Config, keys: MasterKeys, node: Node) -> Version:

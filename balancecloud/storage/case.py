@@ -22,7 +22,7 @@ from balancecloud.errors import (
 from balancecloud.models.clouds import CloudAccount, ShardRow
 from balancecloud.models.jobs import Job
 from balancecloud.models.states import AccountState, ShardState
-from balancecloud.storage import health, intents
+from balancecloud.storage import health, marks
 from balancecloud.storage.hold import hold
 from balancecloud.storage.packing import Parcel
 from balancecloud.storage.salvage import KnownPack, KnownShard
@@ -141,7 +141,7 @@ def _take_back(
     case: Case, pack_id: uuid.UUID, parcel: Parcel, provider: Provider, object_id: ObjectId
 ) -> None:
     with case.tools.sessions() as session:
-        if intents.is_wanted(session, pack_id, parcel.index):
+        if marks.wanted(session, {(pack_id, parcel.index)}):
             return
     try:
         provider.delete(object_id)

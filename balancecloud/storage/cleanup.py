@@ -66,10 +66,17 @@ def drop_chunks(session: Session, version_ids: Sequence[uuid.UUID]) -> list[uuid
     lock_chunks(session, of_versions)
     # Told by the deletion itself: a chunk may have moved to another pack a moment ago.
     packs = set(session.scalars(delete(Chunk).where(of_versions).returning(Chunk.pack_id)))
-    # Who removes the last two chunks of a pack at once comes one after the other.
-    lock_packs(session, packs)
-    held = select(Chunk.pack_id).where(Chunk.pack_id.in_(packs))
-    return sorted(packs - set(session.scalars(held)))
+    return empty_packs(session, packs)
+
+
+def empty_packs(session: Session, pack_ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
+    """Return those of these packs that hold no chunk any more.
+
+    Who removes the last two chunks of a pack at once comes one after the other.
+    """
+    lock_packs(session, pack_ids)
+    held = session.scalars(select(Chunk.pack_id).where(Chunk.pack_id.in_(pack_ids)).distinct())
+    return sorted(set(pack_ids) - set(held))
 
 
 def lock_chunks(session: Session, which: ColumnElement[bool]) -> list[Chunk]:

@@ -1,4 +1,4 @@
-"""The ends of storing a version: stored, failed, or cancelled, each in one transaction."""
+"""The ends of versions that are not stored: failed or cancelled, each in one transaction."""
 
 import uuid
 from collections.abc import Collection, Sequence
@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from balancecloud.errors import LeaseLost
 from balancecloud.models.jobs import Job, JobEvent, Work
 from balancecloud.models.library import Node, Upload, Version
 from balancecloud.models.people import User
@@ -19,9 +18,6 @@ from balancecloud.models.states import (
     WorkState,
 )
 from balancecloud.storage import cleanup
-from balancecloud.storage.hold import hold
-from balancecloud.storage.tools import Tools
-from balancecloud.storage.work import Claim, finish
 
 UNFINISHED = (
     VersionState.RECEIVING,
@@ -38,33 +34,13 @@ COUNTED = (
 )
 
 
-def commit_stored(tools: Tools, claim: Claim, version_id: uuid.UUID) -> None:
-    """Show the version, move its bytes from reserved to used, count it in its job, end the work.
-
-    All in one transaction, so that each of it happens once, whatever is repeated. LeaseLost when
-    the version was taken back meanwhile.
-    """
-    with tools.sessions.begin() as session:
-        hold(session, claim)
-        version = session.get_one(Version, version_id, with_for_update=True)
-        if version.state is not VersionState.STORING:
-            raise LeaseLost
-        version.state = VersionState.STORED
-        version.stored_bytes = version.sealed_bytes = version.received_bytes = version.size
-        version.stored_at = session.scalar(func.now().select())
-        _show(session, version)
-        _settle_quota(session, version, used=version.size)
-        if version.job_id:
-            count_file(session, version.job_id, stored=True)
-        finish(session, claim)
-
-
 def fail(session: Session, version: Version, error_code: str) -> None:
     """Give a version up with a reason. What is in the spool stays, so that a person can retry."""
     version.state = VersionState.FAILED
     version.error_code = error_code
+    _give_up_work(session, version, error_code)
     if version.job_id:
-        count_file(session, version.job_id, stored=False)
+        _count_failed(session, version.job_id)
 
 
 def withdraw(session: Session, version: Version, state: VersionState) -> uuid.UUID | None:
@@ -79,7 +55,7 @@ def withdraw(session: Session, version: Version, state: VersionState) -> uuid.UU
     session.flush()
     _drop_empty_node(session, version)
     packs = cleanup.drop_chunks(session, [version.id])
-    upload_id = _settle_quota(session, version, used=0)
+    upload_id = _end_upload(session, version)
     if packs:
         cleanup.clean_packs(session, version.user_id, packs)
     return upload_id
@@ -94,13 +70,24 @@ def _end_work(session: Session, version: Version) -> None:
     )
 
 
-def count_file(session: Session, job_id: uuid.UUID, *, stored: bool) -> None:
-    """Count a file's end in its job; the job ends with its last file."""
+def _give_up_work(session: Session, version: Version, error_code: str) -> None:
+    """Give up what else is to be done for the version, whoever holds it, until a retry."""
+    session.execute(
+        update(Work)
+        .where(
+            Work.kind == WorkKind.STORE,
+            Work.key == version.id,
+            Work.state.in_((WorkState.DUE, WorkState.LEASED)),
+        )
+        .values(state=WorkState.DEAD, reason=error_code, owner=None, lease_until=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _count_failed(session: Session, job_id: uuid.UUID) -> None:
+    """Count a file that failed in its job; the job ends with its last file."""
     job = session.get_one(Job, job_id, with_for_update=True, populate_existing=True)
-    if stored:
-        job.files_stored += 1
-    else:
-        job.files_failed += 1
+    job.files_failed += 1
     close_if_over(session, job)
 
 
@@ -115,7 +102,7 @@ def close_if_over(session: Session, job: Job) -> None:
     on_its_way = select(Version.id).where(Version.job_id == job.id, Version.state.in_(UNFINISHED))
     if session.scalar(on_its_way.limit(1)) is not None:
         return
-    job.state = _end_of(job)
+    job.state = end_of(job.state, job.files_stored, job.files_failed, job.files_total)
     job.finished_at = session.scalar(func.now().select())
     job.retry_at = None
     if job.state is JobState.DONE and not job.files_failed:
@@ -125,25 +112,14 @@ def close_if_over(session: Session, job: Job) -> None:
     session.add(JobEvent(job_id=job.id, code=code, args=values))
 
 
-def _end_of(job: Job) -> JobState:
-    if job.state is JobState.CANCELLING and job.files_stored < job.files_total:
+def end_of(state: JobState, stored: int, failed: int, total: int) -> JobState:
+    """Return how a job ends of which no file is on its way any more."""
+    if state is JobState.CANCELLING and stored < total:
         return JobState.CANCELLED
-    return JobState.DONE if job.files_stored or not job.files_failed else JobState.FAILED
+    return JobState.DONE if stored or not failed else JobState.FAILED
 
 
-def _show(session: Session, version: Version) -> None:
-    """Make a version the one its nodes show, unless a higher one is shown."""
-    session.execute(
-        update(Node)
-        .where(
-            Node.file_id == version.file_id,
-            func.coalesce(Node.version, 0) < version.number,
-        )
-        .values(version=version.number, updated_at=func.now())
-    )
-
-
-def _settle_quota(session: Session, version: Version, used: int) -> uuid.UUID | None:
+def _end_upload(session: Session, version: Version) -> uuid.UUID | None:
     """End the version's upload and give its reservation back; return the upload's id."""
     upload = session.scalar(select(Upload).where(Upload.version_id == version.id).with_for_update())
     if upload is None:
@@ -151,10 +127,7 @@ def _settle_quota(session: Session, version: Version, used: int) -> uuid.UUID | 
     session.execute(
         update(User)
         .where(User.id == version.user_id)
-        .values(
-            used_bytes=User.used_bytes + used,
-            reserved_bytes=User.reserved_bytes - upload.reserved_bytes,
-        )
+        .values(reserved_bytes=User.reserved_bytes - upload.reserved_bytes)
     )
     upload.state = UploadState.RECEIVED
     session.delete(upload)

@@ -11,7 +11,7 @@ Nothing here commits.
 
 import math
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -82,13 +82,25 @@ def note_failure(session: Session, account_id: uuid.UUID, error: ProviderError) 
             pass
 
 
-def note_success(session: Session, account_id: uuid.UUID) -> None:
-    """Write down that an account did what was asked: it is not silent, and no longer slowed."""
-    was_troubled = or_(
+def note_successes(session: Session, account_ids: Collection[uuid.UUID]) -> None:
+    """Write down that accounts did what was asked; nearly every time nothing is to be written."""
+    of_these = CloudAccount.id.in_(account_ids)
+    troubled = select(CloudAccount.id).where(of_these, _was_troubled()).order_by(CloudAccount.id)
+    for account_id in session.scalars(troubled).all():
+        note_success(session, account_id)
+
+
+def _was_troubled() -> ColumnElement[bool]:
+    return or_(
         CloudAccount.state == AccountState.SILENT,
         and_(CloudAccount.state == AccountState.SLOWED, _pause_over()),
         and_(CloudAccount.state == AccountState.HEALTHY, CloudAccount.state_reason.is_not(None)),
     )
+
+
+def note_success(session: Session, account_id: uuid.UUID) -> None:
+    """Write down that an account did what was asked: it is not silent, and no longer slowed."""
+    was_troubled = _was_troubled()
     # Asked first without a lock: nearly every time there is nothing to write.
     before = session.scalar(
         select(CloudAccount.state).where(CloudAccount.id == account_id, was_troubled)

@@ -1,12 +1,17 @@
 """Holding a claim while its rows are changed, always in one order, so that nobody waits in a ring.
 
-The order of locks is: the job, its work, then versions, nodes, users, accounts (by id), shards.
+The order of locks is: jobs, their work (by id), then versions, nodes, users, packs, accounts (by
+id), shards.
 """
+
+import uuid
+from collections.abc import Collection
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from balancecloud.models.jobs import Job
+from balancecloud.models.jobs import Job, Work
+from balancecloud.models.states import WorkState
 from balancecloud.storage.work import Claim, guard
 
 
@@ -15,3 +20,28 @@ def hold(session: Session, claim: Claim) -> None:
     if claim.job_id:
         session.scalar(select(Job.id).where(Job.id == claim.job_id).with_for_update())
     guard(session, claim)
+
+
+def hold_jobs(session: Session, claim: Claim, job_ids: Collection[uuid.UUID]) -> None:
+    """Lock several jobs and the claim that serves them; LeaseLost when it is over."""
+    lock_jobs(session, job_ids)
+    guard(session, claim)
+
+
+def lock_jobs(session: Session, job_ids: Collection[uuid.UUID]) -> None:
+    """Lock jobs by id."""
+    session.scalars(
+        select(Job.id).where(Job.id.in_(job_ids)).order_by(Job.id).with_for_update()
+    ).all()
+
+
+def still_due(session: Session, work_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Lock work that a claim takes along; return what nobody took back meanwhile."""
+    return set(
+        session.scalars(
+            select(Work.id)
+            .where(Work.id.in_(work_ids), Work.state == WorkState.DUE)
+            .order_by(Work.id)
+            .with_for_update()
+        )
+    )

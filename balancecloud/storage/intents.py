@@ -1,38 +1,42 @@
-"""What is written down before and after a shard is stored, each step in a transaction of its own.
+"""What is written down before shards are stored, and read again by whoever goes on.
 
 Intent before effect: names, lengths, hashes and reserved ids are committed before the first
 request, so that after any crash it is known what may exist at a provider (docs/data-model.md).
 """
 
 import uuid
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from balancecloud.clouds.provider import ObjectId
-from balancecloud.errors import LeaseLost
-from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
+from balancecloud.models.clouds import Chunk, Pack, ShardRow
 from balancecloud.models.jobs import Job
 from balancecloud.models.library import Version
 from balancecloud.models.states import ShardState
 from balancecloud.storage import cleanup
-from balancecloud.storage.hold import hold
-from balancecloud.storage.packing import Parcel, SealedPack, place_of
+from balancecloud.storage.figures import StoreProgress, add_bytes, add_shards
+from balancecloud.storage.hold import hold_jobs, still_due
+from balancecloud.storage.packing import Parcel, SealedChunk, SealedPack
 from balancecloud.storage.placement import Placed, Plan
 from balancecloud.storage.work import Claim
 
 ON_THE_CLOUD = (ShardState.STORED, ShardState.VERIFIED)
+ChunkKey = tuple[uuid.UUID, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Intended:
-    """A pack that was planned before: its plan, the salt of its chunk, and what is stored."""
+    """A pack that was planned before: its plan, the salts of its chunks, and what is stored."""
 
     pack_id: uuid.UUID
-    salt: bytes
+    length: int
+    salts: Mapping[ChunkKey, bytes]  # in the order in which they lie in the pack
     plan: Plan
-    object_ids: dict[int, ObjectId | None]
+    object_ids: Mapping[int, ObjectId | None]
     stored: frozenset[int]
 
     @property
@@ -41,33 +45,45 @@ class Intended:
         return len(self.stored) == len(self.plan.shards)
 
 
-def find(session: Session, version_id: uuid.UUID, index: int) -> Intended | None:
-    """Return what was planned for a chunk, None when nothing was."""
-    chunk = session.get(Chunk, (version_id, index))
-    if chunk is None:
-        return None
-    pack = session.get_one(Pack, chunk.pack_id)
-    rows = session.scalars(
-        select(ShardRow).where(ShardRow.pack_id == pack.id).order_by(ShardRow.index)
+def find(session: Session, pack_ids: Collection[uuid.UUID]) -> list[Intended]:
+    """Return what was planned of these packs, those that are about to go left out."""
+    packs = session.scalars(
+        select(Pack).where(Pack.id.in_(pack_ids), Pack.cleanup_job_id.is_(None))
     ).all()
+    shards: defaultdict[uuid.UUID, list[ShardRow]] = defaultdict(list)
+    salts: defaultdict[uuid.UUID, dict[ChunkKey, bytes]] = defaultdict(dict)
+    wanted = [pack.id for pack in packs]
+    for row in session.scalars(
+        select(ShardRow).where(ShardRow.pack_id.in_(wanted)).order_by(ShardRow.index)
+    ):
+        shards[row.pack_id].append(row)
+    for chunk in session.scalars(
+        select(Chunk).where(Chunk.pack_id.in_(wanted)).order_by(Chunk.offset)
+    ):
+        salts[chunk.pack_id][chunk.version_id, chunk.index] = chunk.salt
+    return [_intended(pack, salts[pack.id], shards[pack.id]) for pack in packs]
+
+
+def of_chunks(session: Session, version_id: uuid.UUID, indexes: range) -> dict[int, Intended]:
+    """Return what was planned for a run of a version's chunks, each a pack of its own."""
+    rows = session.execute(
+        select(Chunk.index, Chunk.pack_id).where(
+            Chunk.version_id == version_id, Chunk.index.in_(indexes)
+        )
+    )
+    packs = {pack_id: index for index, pack_id in rows}
+    return {packs[found.pack_id]: found for found in find(session, packs)} if packs else {}
+
+
+def _intended(pack: Pack, salts: Mapping[ChunkKey, bytes], rows: Sequence[ShardRow]) -> Intended:
     return Intended(
         pack.id,
-        chunk.salt,
+        pack.length,
+        salts,
         Plan(pack.k, pack.m, tuple(Placed(r.index, r.account_id, "intended") for r in rows)),
         {r.index: ObjectId(r.object_id) if r.object_id else None for r in rows},
         frozenset(r.index for r in rows if r.state in ON_THE_CLOUD),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A shard that its account confirmed."""
-
-    pack_id: uuid.UUID
-    index: int
-    object_id: ObjectId
-    length: int
-    chunk_bytes: int  # plaintext of the pack's chunk
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -75,23 +91,43 @@ class NewPack:
     """A pack about to be stored."""
 
     pack_id: uuid.UUID
+    user_id: uuid.UUID
     epoch: int
     sealed: SealedPack
     plan: Plan
     parcels: tuple[Parcel, ...]
-    object_ids: dict[int, ObjectId | None]
+    object_ids: Mapping[int, ObjectId | None]
+
+    @property
+    def job_ids(self) -> set[uuid.UUID]:
+        """The jobs that its chunks belong to."""
+        return {chunk.version.job_id for chunk in self.sealed.chunks if chunk.version.job_id}
 
 
-def write(session: Session, claim: Claim, version: Version, index: int, new: NewPack) -> None:
-    """Record a pack, its chunk and its shards as intents; LeaseLost when the claim is over.
+class MembersGone(Exception):
+    """Chunks that were to share a pack are not wanted any more: which work took them along."""
 
-    Where a pack was planned for this chunk before, that one is given up and cleaned up.
+    def __init__(self, work_ids: set[uuid.UUID]) -> None:
+        self.work_ids = work_ids
+        super().__init__()
+
+
+def write(
+    session: Session, claim: Claim, new: NewPack, taken_along: Collection[uuid.UUID]
+) -> list[StoreProgress]:
+    """Record a pack, its chunks and its shards as intents; LeaseLost when the claim is over.
+
+    Where a pack was planned for a chunk before, that one is given up once it holds no other, and
+    cleaned up. Raises MembersGone when some of the work `taken_along` was taken back.
     """
-    hold(session, claim)
-    session.add(
-        Pack(
+    hold_jobs(session, claim, new.job_ids)
+    gone = set(taken_along) - still_due(session, taken_along)
+    if gone:
+        raise MembersGone(gone)
+    session.execute(
+        insert(Pack).values(
             id=new.pack_id,
-            user_id=version.user_id,
+            user_id=new.user_id,
             epoch=new.epoch,
             length=len(new.sealed.body),
             digest=new.sealed.digest,
@@ -99,138 +135,102 @@ def write(session: Session, claim: Claim, version: Version, index: int, new: New
             m=new.plan.m,
         )
     )
-    session.flush()
-    session.add_all(_intent(new, parcel) for parcel in new.parcels)
-    before = _point_chunk(session, version, index, new)
-    if before is not None:
-        _give_up(session, claim, before)
-    _count_shards(session, claim, len(new.parcels))
+    session.execute(insert(ShardRow), [_intent(new, parcel) for parcel in new.parcels])
+    before = _point_chunks(session, new)
+    add_shards(session, new.job_ids, planned=len(new.parcels))
+    fresh = [chunk for chunk in new.sealed.chunks if (chunk.version.id, chunk.index) not in before]
+    told = add_bytes(session, {c.version.id: c.plain_bytes for c in fresh}, sealed=True)
+    if before:
+        _give_up(session, new, before)
+    return told
 
 
-def _point_chunk(session: Session, version: Version, index: int, new: NewPack) -> uuid.UUID | None:
-    """Make the chunk lie in the new pack; return the pack it was to lie in before."""
-    chunk = session.get(Chunk, (version.id, index))
-    if chunk is not None:
-        before, chunk.pack_id, chunk.salt = chunk.pack_id, new.pack_id, new.sealed.salt
-        session.flush()
-        return before
-    session.add(
-        Chunk(
-            version_id=version.id, index=index, pack_id=new.pack_id, offset=0, salt=new.sealed.salt
+def _point_chunks(session: Session, new: NewPack) -> dict[ChunkKey, uuid.UUID]:
+    """Make the chunks lie in the new pack; return the packs they were to lie in before."""
+    chunks = new.sealed.chunks
+    known = session.execute(
+        select(Chunk.version_id, Chunk.index, Chunk.pack_id).where(
+            Chunk.version_id.in_({chunk.version.id for chunk in chunks}),
+            Chunk.index.in_({chunk.index for chunk in chunks}),
         )
     )
-    session.flush()
-    length = place_of(version, index).plain_len
-    session.execute(
-        update(Version)
-        .where(Version.id == version.id)
-        .values(sealed_bytes=Version.sealed_bytes + length)
-    )
-    return None
+    before = {(version_id, index): pack_id for version_id, index, pack_id in known}
+    wanted = {(chunk.version.id, chunk.index): chunk for chunk in chunks}
+    before = {key: pack_id for key, pack_id in before.items() if key in wanted}
+    for key, pack_id in before.items():
+        session.execute(
+            update(Chunk)
+            .where(Chunk.version_id == key[0], Chunk.index == key[1], Chunk.pack_id == pack_id)
+            .values(pack_id=new.pack_id, offset=wanted[key].offset, salt=wanted[key].salt)
+        )
+    fresh = [_chunk(new.pack_id, chunk) for key, chunk in wanted.items() if key not in before]
+    if fresh:
+        session.execute(insert(Chunk), fresh)
+    return before
 
 
-def _give_up(session: Session, claim: Claim, pack_id: uuid.UUID) -> None:
-    """Have a pack that will not be completed cleaned up, and count only what was confirmed of it.
+def _chunk(pack_id: uuid.UUID, chunk: SealedChunk) -> dict[str, object]:
+    return {
+        "version_id": chunk.version.id,
+        "index": chunk.index,
+        "pack_id": pack_id,
+        "offset": chunk.offset,
+        "salt": chunk.salt,
+    }
 
-    What was confirmed stays counted, as it is of the total: no counter goes backwards.
+
+def _give_up(session: Session, new: NewPack, before: Mapping[ChunkKey, uuid.UUID]) -> None:
+    """Have packs that hold nothing any more cleaned up, and count only what was confirmed of them.
+
+    What was confirmed stays counted, as it is of the total: no counter goes backwards. A job that
+    still has something in such a pack counts it as before.
     """
-    of_pack = select(func.count()).select_from(ShardRow).where(ShardRow.pack_id == pack_id)
-    planned = session.scalars(of_pack).one()
-    done = session.scalars(of_pack.where(ShardRow.state.in_(ON_THE_CLOUD))).one()
-    _count_shards(session, claim, done - planned)
-    cleanup.clean_packs(session, claim.user_id, [pack_id])
-
-
-def _intent(new: NewPack, parcel: Parcel) -> ShardRow:
-    return ShardRow(
-        pack_id=new.pack_id,
-        index=parcel.index,
-        account_id=parcel.account,
-        name=parcel.name,
-        object_id=new.object_ids.get(parcel.index),
-        length=parcel.shard.length,
-        sha256=parcel.shard.sha256,
-        state=ShardState.INTENT,
-        tries=1,
+    packs = set(before.values())
+    empty = cleanup.empty_packs(session, packs)
+    jobs = {(c.version.id, c.index): c.version.job_id for c in new.sealed.chunks}
+    left = session.execute(
+        select(Chunk.pack_id, Version.job_id)
+        .join(Version, Version.id == Chunk.version_id)
+        .where(Chunk.pack_id.in_(packs))
     )
+    moved = {(pack_id, jobs[key]) for key, pack_id in before.items()} - {tuple(r) for r in left}
+    confirmed = func.count().filter(ShardRow.state.in_(ON_THE_CLOUD))
+    counts = session.execute(
+        select(ShardRow.pack_id, func.count() - confirmed)
+        .where(ShardRow.pack_id.in_(packs))
+        .group_by(ShardRow.pack_id)
+    )
+    for pack_id, never_done in counts:
+        of_pack = {job for pack, job in moved if pack == pack_id and job}
+        add_shards(session, of_pack, planned=-never_done)
+    if empty:
+        cleanup.clean_packs(session, new.user_id, empty)
 
 
-def note_retry(session: Session, claim: Claim, pack_id: uuid.UUID, index: int) -> None:
-    """Count one more try of a shard."""
-    hold(session, claim)
+def _intent(new: NewPack, parcel: Parcel) -> dict[str, object]:
+    return {
+        "pack_id": new.pack_id,
+        "index": parcel.index,
+        "account_id": parcel.account,
+        "name": parcel.name,
+        "object_id": new.object_ids.get(parcel.index),
+        "length": parcel.shard.length,
+        "sha256": parcel.shard.sha256,
+        "state": ShardState.INTENT,
+        "tries": 1,
+    }
+
+
+def note_retries(session: Session, claim: Claim, pack: NewPack, indexes: Collection[int]) -> None:
+    """Count one more try of these shards."""
+    hold_jobs(session, claim, pack.job_ids)
     session.execute(
         update(ShardRow)
-        .where(ShardRow.pack_id == pack_id, ShardRow.index == index)
+        .where(ShardRow.pack_id == pack.pack_id, ShardRow.index.in_(indexes))
         .values(tries=ShardRow.tries + 1)
     )
-    if claim.job_id:
-        session.execute(
-            update(Job).where(Job.id == claim.job_id).values(shards_retried=Job.shards_retried + 1)
-        )
-
-
-def mark_stored(session: Session, claim: Claim, version_id: uuid.UUID, parcel: Sent) -> None:
-    """Record that a shard is at its account, its hash compared; repeated, it counts once.
-
-    With a pack's last shard its chunk counts as stored. LeaseLost when the shard is not wanted any
-    more: what took its pack away took the claim away too.
-    """
-    hold(session, claim)
-    _lock_account(session, parcel)
-    account_id = session.scalar(
-        update(ShardRow)
-        .where(
-            ShardRow.pack_id == parcel.pack_id,
-            ShardRow.index == parcel.index,
-            ShardRow.state == ShardState.INTENT,
-        )
-        .values(state=ShardState.STORED, object_id=parcel.object_id, stored_at=func.now())
-        .returning(ShardRow.account_id)
-    )
-    if account_id is None:
-        if not is_wanted(session, parcel.pack_id, parcel.index):
-            raise LeaseLost
-        return
     session.execute(
-        update(CloudAccount)
-        .where(CloudAccount.id == account_id)
-        .values(
-            used_bytes=CloudAccount.used_bytes + parcel.length,
-            stored_bytes=CloudAccount.stored_bytes + parcel.length,
-        )
+        update(Job)
+        .where(Job.id.in_(pack.job_ids))
+        .values(shards_retried=Job.shards_retried + len(indexes))
     )
-    _count_shards(session, claim, 0, 1)
-    open_shards = select(ShardRow.index).where(
-        ShardRow.pack_id == parcel.pack_id, ShardRow.state.not_in(ON_THE_CLOUD)
-    )
-    if session.scalar(open_shards.limit(1)) is None:
-        session.execute(
-            update(Version)
-            .where(Version.id == version_id)
-            .values(stored_bytes=Version.stored_bytes + parcel.chunk_bytes)
-        )
-
-
-def _lock_account(session: Session, parcel: Sent) -> None:
-    """Lock the account before its shards, as unlinking does."""
-    of_shard = select(ShardRow.account_id).where(
-        ShardRow.pack_id == parcel.pack_id, ShardRow.index == parcel.index
-    )
-    session.scalar(
-        select(CloudAccount.id).where(CloudAccount.id.in_(of_shard)).with_for_update(key_share=True)
-    )
-
-
-def is_wanted(session: Session, pack_id: uuid.UUID, index: int) -> bool:
-    """Return whether a shard is still in the index and not about to go."""
-    row = session.get(ShardRow, (pack_id, index))
-    return row is not None and row.state is not ShardState.DELETING
-
-
-def _count_shards(session: Session, claim: Claim, planned: int, done: int = 0) -> None:
-    if claim.job_id:
-        session.execute(
-            update(Job)
-            .where(Job.id == claim.job_id)
-            .values(shards_total=Job.shards_total + planned, shards_done=Job.shards_done + done)
-        )

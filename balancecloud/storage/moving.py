@@ -113,7 +113,7 @@ def remake(body: bytes, wanted: Collection[int]) -> Remade:
         offsets[offset] = len(remade)
         headers.append(packs.header_of(view[offset : offset + length]))
         remade += view[offset : offset + length]
-    return Remade(SealedPack(remade, packs.digest(headers), b""), offsets)
+    return Remade(SealedPack(remade, packs.digest(headers), ()), offsets)
 
 
 def _begun(case: Case) -> Select[Pack]:

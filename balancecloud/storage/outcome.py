@@ -4,11 +4,14 @@ later: ask again, with a reason and a time · waiting: for an account · never: 
 """
 
 import logging
+import sys
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import (
@@ -18,13 +21,14 @@ from balancecloud.errors import (
     LeaseLost,
     NeedsUser,
     Temporary,
+    Unavailable,
 )
 from balancecloud.models.jobs import Job, JobEvent, Work
 from balancecloud.models.library import Version
 from balancecloud.models.states import JobState, VersionState, WorkKind
 from balancecloud.storage import completion, health, upkeep
 from balancecloud.storage.hold import hold
-from balancecloud.storage.parking import Parking, park
+from balancecloud.storage.parking import Parking, park_beside, park_taken_along
 from balancecloud.storage.placement import NoPlace
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim, bury, finish, postpone
@@ -38,6 +42,10 @@ PATIENT_TRIES = 9
 # Waiting for a person or an account: looked at again now and then, and at once when one is linked.
 WAIT_SECONDS = 300.0
 SAID_AGAIN_AFTER = timedelta(hours=1)
+
+
+class KeepsDying(Exception):
+    """Workers ended without a word while they did this, as often as it may be tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +94,11 @@ def _record(
     if isinstance(error, Cancelled) or _is_cancelling(session, claim):
         finish(session, claim)
         return tuple(cancel_job(session, claim.job_id)) if claim.job_id else ()
-    verdict = judge(error, claim.attempt, tools.config.attempts)
     code = error.code if isinstance(error, BalanceCloudError) else "internal_error"
+    if claim.kind is WorkKind.FORM:
+        _record_forming(session, claim, error, code)
+        return ()
+    verdict = judge(error, claim.attempt, tools.config.attempts)
     if isinstance(error, IntegrityError):
         logger.error("An integrity check failed (%s) in work %s.", error.cause, claim.id)
     if verdict.seconds is None:
@@ -100,15 +111,46 @@ def _record(
         upkeep.note_failure(session, claim)
     if claim.kind is WorkKind.STORE:
         _show_in_version(session, claim, verdict, code)
-        _park(session, claim, verdict, code, error)
+        _park_others(session, claim, verdict, code, error)
     return ()
 
 
-def _park(session: Session, claim: Claim, verdict: Verdict, code: str, error: Exception) -> None:
+def _record_forming(session: Session, claim: Claim, error: Exception, code: str) -> None:
+    """Let the small chunks that were due wait. They fail each for itself, never together."""
+    told = error if not isinstance(error, IntegrityError) else Unavailable()
+    verdict = judge(told, claim.attempt, sys.maxsize)
+    seconds = verdict.seconds or LONGEST_RETRY_SECONDS
+    postpone(session, claim, seconds, code, counts_as_try=verdict.is_a_try)
+    parking = Parking(verdict.job_state, verdict.version_state, code, seconds)
+    jobs = park_taken_along(session, claim, parking, counts_as_try=verdict.is_a_try)
+    values = {"reason": code, "seconds": seconds, "attempt": claim.attempt}
+    _say_postponed(session, jobs, code, values)
+    _park_others(session, claim, verdict, code, error)
+
+
+def _say_postponed(
+    session: Session, job_ids: Collection[uuid.UUID], code: str, values: dict[str, Any]
+) -> None:
+    """Say in jobs why they wait, unless just that was said within the hour."""
+    said = select(JobEvent.id).where(
+        JobEvent.job_id == Job.id,
+        JobEvent.code == "work.postponed",
+        JobEvent.args["reason"].astext == code,
+        JobEvent.at > func.now() - SAID_AGAIN_AFTER,
+    )
+    fresh = session.scalars(select(Job.id).where(Job.id.in_(job_ids), ~said.exists())).all()
+    if fresh:
+        event = {"level": "warn", "code": "work.postponed", "args": values}
+        session.execute(insert(JobEvent), [{"job_id": job_id, **event} for job_id in fresh])
+
+
+def _park_others(
+    session: Session, claim: Claim, verdict: Verdict, code: str, error: Exception
+) -> None:
     """Let the person's other files wait too when it is for their accounts that this one does."""
     if verdict.seconds is not None and isinstance(error, NoPlace | NeedsUser | Temporary):
         parking = Parking(verdict.job_state, verdict.version_state, code, verdict.seconds)
-        park(session, claim, parking)
+        park_beside(session, claim, parking)
 
 
 def _is_cancelling(session: Session, claim: Claim) -> bool:

@@ -1,6 +1,7 @@
 """Making a pack and its shards: pure steps from plaintext to what is to be stored where."""
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from balancecloud.clouds.provider import Shard, ShardName
@@ -23,12 +24,27 @@ class VersionKeys:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class SealedPack:
-    """A pack of one chunk, sealed: its bytes, its digest, and the salt that pins its plaintext."""
+class SealedChunk:
+    """One chunk of a pack: whose it is, where it begins, the salt that pins its plaintext."""
 
-    body: bytearray
-    digest: bytes
+    version: Version  # detached: facts only
+    index: int
+    offset: int
     salt: bytes
+
+    @property
+    def plain_bytes(self) -> int:
+        """Its plaintext bytes."""
+        return place_of(self.version, self.index).plain_len
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SealedPack:
+    """A pack, sealed: its bytes, its digest, and its chunks in the order they lie in it."""
+
+    body: bytes | bytearray
+    digest: bytes
+    chunks: tuple[SealedChunk, ...]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -55,10 +71,27 @@ def place_of(version: Version, index: int) -> Place:
     )
 
 
-def seal_pack(place: Place, keys: VersionKeys, plaintext: Buffer) -> SealedPack:
-    """Seal a chunk as a pack of its own. The same input gives the same bytes."""
-    body = chunks.seal(place, keys.file_key, keys.user_key, plaintext)
-    return SealedPack(body, packs.digest([packs.header_of(body)]), chunks.salt_of(body))
+@dataclass(frozen=True, slots=True, repr=False)
+class Opened:
+    """One chunk with its plaintext, to be sealed."""
+
+    version: Version
+    index: int
+    keys: VersionKeys
+    plaintext: Buffer
+
+
+def seal_pack(opened: Iterable[Opened]) -> SealedPack:
+    """Seal chunks back to back. The same chunks in the same order give the same bytes."""
+    bodies, made, offset = [], [], 0
+    for one in opened:
+        place = place_of(one.version, one.index)
+        body = chunks.seal(place, one.keys.file_key, one.keys.user_key, one.plaintext)
+        made.append(SealedChunk(one.version, one.index, offset, chunks.salt_of(body)))
+        bodies.append(body)
+        offset += len(body)
+    digest = packs.digest(packs.header_of(body) for body in bodies)
+    return SealedPack(bodies[0] if len(bodies) == 1 else b"".join(bodies), digest, tuple(made))
 
 
 def layout_of(pack_id: uuid.UUID, pack: SealedPack, k: int, m: int) -> Layout:

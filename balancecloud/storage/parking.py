@@ -8,9 +8,9 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Row, extract, func, select, update
+from sqlalchemy import ColumnElement, Row, extract, func, select, update
 from sqlalchemy.orm import Session
 
 from balancecloud.models.clouds import CloudAccount
@@ -18,7 +18,7 @@ from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Version
 from balancecloud.models.states import AccountState, JobState, VersionState, WorkKind, WorkState
 from balancecloud.storage import health
-from balancecloud.storage.work import Claim
+from balancecloud.storage.work import TAIL, Claim
 
 # In one transaction: 0.4 s on two cores. The next file that is refused parks as many again.
 AT_MOST: Final = 10_000
@@ -36,7 +36,7 @@ class Parking:
     seconds: float
 
 
-def park(session: Session, claim: Claim, parking: Parking) -> int:
+def park_beside(session: Session, claim: Claim, parking: Parking) -> int:
     """Park a person's store work while no account of theirs may be asked; return how much.
 
     It is due again when the first of them may, and at once when one comes back. The work of the
@@ -87,6 +87,31 @@ def _came_back_meanwhile(session: Session, claim: Claim) -> bool:
     return found is not None
 
 
+def park_taken_along(
+    session: Session, claim: Claim, parking: Parking, *, counts_as_try: bool
+) -> set[uuid.UUID]:
+    """Park the small chunks of which a claim was to form packs; return their jobs."""
+    is_due = (
+        Work.user_id == claim.user_id,
+        Work.kind == WorkKind.STORE,
+        Work.run == TAIL,
+        Work.state == WorkState.DUE,
+        Work.due_at <= func.statement_timestamp(),
+    )
+    tries = Work.attempt if counts_as_try else func.greatest(0, Work.attempt - 1)
+    parked = session.execute(
+        update(Work)
+        .where(Work.id.in_(select(Work.id).where(*is_due).with_for_update(skip_locked=True)))
+        .values(due_at=_in(parking.seconds), reason=parking.reason, attempt=tries)
+        .returning(Work.key, Work.job_id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    _show_in_versions(session, [row.key for row in parked], parking, (VersionState.STORING,))
+    jobs = {row.job_id for row in parked if row.job_id}
+    _show_in_jobs(session, jobs, parking, parking.seconds, (JobState.RUNNING,))
+    return jobs
+
+
 def _first_back(session: Session, user_id: uuid.UUID) -> float | None:
     """Return the seconds until the first account that rests may be asked."""
     rest = func.min(extract("epoch", CloudAccount.paused_until - func.statement_timestamp()))
@@ -99,7 +124,7 @@ def _first_back(session: Session, user_id: uuid.UUID) -> float | None:
 def _postpone(
     session: Session, claim: Claim, parking: Parking, seconds: float
 ) -> Sequence[Row[uuid.UUID, uuid.UUID | None]]:
-    until = func.statement_timestamp() + timedelta(seconds=seconds)
+    until = _in(seconds)
     cancelled = select(Job.id).where(Job.user_id == claim.user_id, Job.state == JobState.CANCELLING)
     free = (
         select(Work.id)
@@ -124,8 +149,17 @@ def _postpone(
     ).all()
 
 
-def _show_in_versions(session: Session, versions: Collection[uuid.UUID], parking: Parking) -> None:
-    waits = (VersionState.QUEUED, VersionState.WAITING)
+def _in(seconds: float) -> ColumnElement[Any]:
+    return func.statement_timestamp() + timedelta(seconds=seconds)
+
+
+def _show_in_versions(
+    session: Session,
+    versions: Collection[uuid.UUID],
+    parking: Parking,
+    also: tuple[VersionState, ...] = (),
+) -> None:
+    waits = (VersionState.QUEUED, VersionState.WAITING, *also)
     free = (
         select(Version.id)
         .where(Version.id.in_(versions), Version.state.in_(waits))
@@ -140,12 +174,16 @@ def _show_in_versions(session: Session, versions: Collection[uuid.UUID], parking
 
 
 def _show_in_jobs(
-    session: Session, jobs: Collection[uuid.UUID], parking: Parking, seconds: float
+    session: Session,
+    jobs: Collection[uuid.UUID],
+    parking: Parking,
+    seconds: float,
+    also: tuple[JobState, ...] = (),
 ) -> None:
     """Show it in jobs nobody works on. Jobs are locked before work, so none is waited for here."""
     free = (
         select(Job.id)
-        .where(Job.id.in_(jobs), Job.state.in_(_PARKED))
+        .where(Job.id.in_(jobs), Job.state.in_((*_PARKED, *also)))
         .with_for_update(skip_locked=True)
     )
     session.execute(
@@ -154,7 +192,7 @@ def _show_in_jobs(
         .values(
             state=parking.job_state,
             error_code=parking.reason,
-            retry_at=func.statement_timestamp() + timedelta(seconds=seconds),
+            retry_at=_in(seconds),
         )
         .execution_options(synchronize_session=False)
     )

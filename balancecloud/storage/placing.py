@@ -1,21 +1,19 @@
-"""Bringing one chunk to its accounts: plan, write the intent, put, confirm; replan when refused."""
+"""Finding accounts for a sealed pack: plan, reserve ids, commit the intent; or take it up again."""
 
-import logging
+import threading
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from balancecloud.clouds.provider import ObjectId, Provider
+from balancecloud.clouds.provider import ObjectId
 from balancecloud.errors import (
     AccountFull,
     DamagedInTransit,
-    IntegrityError,
-    LeaseLost,
     NeedsUser,
     ObjectDiffers,
     ProviderError,
@@ -26,37 +24,19 @@ from balancecloud.models.library import Version
 from balancecloud.models.people import User
 from balancecloud.models.states import AccountState
 from balancecloud.storage import health, intents
-from balancecloud.storage.intents import Intended, NewPack, Sent
-from balancecloud.storage.packing import (
-    Parcel,
-    SealedPack,
-    VersionKeys,
-    layout_of,
-    parcels,
-    place_of,
-    seal_pack,
-)
+from balancecloud.storage.budget import Budget
+from balancecloud.storage.figures import StoreProgress
+from balancecloud.storage.intents import Intended, NewPack
+from balancecloud.storage.loads import Load
+from balancecloud.storage.packing import Parcel, SealedChunk, SealedPack, layout_of, parcels
 from balancecloud.storage.patience import Needs, candidate, reason_to_wait
-from balancecloud.storage.placement import NoPlace, plan
+from balancecloud.storage.placement import Candidate, NoPlace, Plan, plan
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim
 
-logger = logging.getLogger(__name__)
-
-# A chunk is planned anew at most this often in one run; then the work waits and starts again.
-REPLANS = 4
+# An id is a round trip; those that are not used cost nothing.
+RESERVED_AT_ONCE = 16
 OF_THE_OBJECT = (ObjectDiffers, DamagedInTransit)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Target:
-    """One chunk of a version that is being stored."""
-
-    tools: Tools
-    claim: Claim
-    version: Version
-    keys: VersionKeys
-    index: int
 
 
 class PutFailed(Exception):
@@ -66,51 +46,18 @@ class PutFailed(Exception):
     well: a new pack has new names and ids.
     """
 
-    def __init__(self, accounts: Collection[uuid.UUID], reason: ProviderError) -> None:
-        self.accounts = accounts
-        self.reason = reason
+    def __init__(self, failures: Mapping[uuid.UUID, ProviderError]) -> None:
+        self.accounts = {a for a, why in failures.items() if not isinstance(why, OF_THE_OBJECT)}
+        self.reason = max(failures.values(), key=_gravity)
         super().__init__()
 
 
-def place_chunk(
-    target: Target, plaintext: Callable[[], bytes], sealed: Callable[[int], None]
-) -> None:
-    """Store one chunk on k + m accounts and record it; what was confirmed before is not sent again.
-
-    An account that refuses is left out and the pack planned anew, as long as enough others remain.
-    """
-    with target.tools.sessions() as session:
-        intended = intents.find(session, target.version.id, target.index)
-        if intended is not None and intended.is_complete:
-            return
-        _refuse_early(session, target)
-    pack = seal_pack(place_of(target.version, target.index), target.keys, plaintext())
-    if intended is not None and pack.salt != intended.salt:
-        raise IntegrityError("salt")
-    sealed(target.index)
-    _try_plans(target, pack, intended)
-
-
-def _try_plans(target: Target, pack: SealedPack, intended: Intended | None) -> None:
-    refused: set[uuid.UUID] = set()
-    reason: ProviderError | None = None
-    attempt = _resume(target, pack, intended) if intended else None
-    for _ in range(REPLANS):
-        try:
-            attempt = attempt or _plan_anew(target, pack, refused)
-            _put_all(target, attempt)
-        except NoPlace:
-            # An account that refused for now is the better reason than the lack of another one.
-            if reason is not None:
-                raise reason from None
-            raise
-        except PutFailed as failure:
-            refused |= set(failure.accounts)
-            reason, attempt = failure.reason, None
-        else:
-            return
-    if reason is not None:
-        raise reason
+def _gravity(refusal: ProviderError) -> int:
+    """Order reasons: what only a person can mend is said before what passes by itself."""
+    for weight, kind in enumerate((Temporary, ObjectDiffers, AccountFull, NeedsUser)):
+        if isinstance(refusal, kind):
+            return weight
+    return 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -118,48 +65,118 @@ class Attempt:
     """A pack whose intent is committed, with the shards that are still to be put."""
 
     pack_id: uuid.UUID
-    parcels: tuple[Parcel, ...]
+    chunks: tuple[SealedChunk, ...]
     object_ids: Mapping[int, ObjectId | None]
-    is_again: bool
+    parcels: tuple[Parcel, ...]
+    told: Sequence[StoreProgress]
 
 
-def _resume(target: Target, pack: SealedPack, intended: Intended) -> Attempt:
-    """Take up a pack that an earlier run planned; sealing again gives the same bytes."""
-    layout = layout_of(intended.pack_id, pack, intended.plan.k, intended.plan.m)
-    made = parcels(target.keys.user_key, layout, pack, intended.plan)
-    missing = tuple(parcel for parcel in made if parcel.index not in intended.stored)
-    return Attempt(intended.pack_id, missing, intended.object_ids, is_again=True)
+class Desk:
+    """Places the packs of one claim; called from several threads."""
+
+    def __init__(self, tools: Tools, claim: Claim, budget: Budget) -> None:
+        self._tools = tools
+        self._claim = claim
+        self._budget = budget
+        self._ids: defaultdict[uuid.UUID, deque[ObjectId]] = defaultdict(deque)
+        self._lock = threading.Lock()
+
+    def place(self, load: Load, sealed: SealedPack) -> Attempt:
+        """Commit what is to be stored where. NoPlace, PutFailed or MembersGone where it cannot."""
+        found = load.intended
+        if found is None:
+            return self._plan_anew(load, sealed)
+        return self._resume(load, sealed, found)
+
+    def refuse_early(self, version: Version) -> None:
+        """Raise before anything is sealed when no account at all may be asked."""
+        with self._tools.sessions() as session:
+            if not health.usable(session, version.user_id):
+                length = min(version.size, version.chunk_size)
+                _refuse(session, _needs(session, version, uuid.uuid4(), length))
+
+    def note_failure(self, account_id: uuid.UUID, refusal: ProviderError) -> None:
+        """Write down what a refusal says of its account."""
+        with self._tools.sessions.begin() as session:
+            health.note_failure(session, account_id, refusal)
+
+    def _resume(self, load: Load, sealed: SealedPack, found: Intended) -> Attempt:
+        """Take up a pack that an earlier run planned; sealing again gave the same bytes."""
+        pack = self._pack(load, sealed, found.pack_id, found.plan, found.object_ids)
+        missing = tuple(one for one in pack.parcels if one.index not in found.stored)
+        with self._tools.sessions.begin() as session:
+            indexes = [parcel.index for parcel in missing]
+            intents.note_retries(session, self._claim, pack, indexes)
+        return Attempt(found.pack_id, sealed.chunks, found.object_ids, missing, ())
+
+    def _plan_anew(self, load: Load, sealed: SealedPack) -> Attempt:
+        """Plan a pack, reserve its ids at the providers, and commit the intent."""
+        pack_id = uuid.uuid4()
+        chosen = self._choose(load, pack_id, len(sealed.body))
+        object_ids = self._reserve_all(chosen)
+        pack = self._pack(load, sealed, pack_id, chosen, object_ids)
+        taken_along = [member.work_id for member in load.members if member.work_id]
+        with self._tools.sessions.begin() as session:
+            told = intents.write(session, self._claim, pack, taken_along)
+        return Attempt(pack_id, sealed.chunks, object_ids, pack.parcels, told)
+
+    def _choose(self, load: Load, pack_id: uuid.UUID, length: int) -> Plan:
+        """Plan around accounts that refused, and around those that lag behind where that can be."""
+        version = load.versions[0]
+        with self._tools.sessions() as session:
+            needs = _needs(session, version, pack_id, length)
+            usable = [
+                candidate(row)
+                for row in health.usable(session, version.user_id)
+                if row.id not in load.refused
+            ]
+            behind = self._budget.behind([account.id for account in usable])
+            ahead = [account for account in usable if account.id not in behind]
+            chosen = _plan_or_none(needs, ahead) or _plan_or_none(needs, usable)
+            if chosen is None:
+                _refuse(session, needs)
+            return chosen
+
+    def _pack(
+        self,
+        load: Load,
+        sealed: SealedPack,
+        pack_id: uuid.UUID,
+        chosen: Plan,
+        object_ids: Mapping[int, ObjectId | None],
+    ) -> NewPack:
+        user_key = load.members[0].keys.user_key
+        layout = layout_of(pack_id, sealed, chosen.k, chosen.m)
+        made = parcels(user_key, layout, sealed, chosen)
+        user_id = load.versions[0].user_id
+        return NewPack(pack_id, user_id, user_key.epoch, sealed, chosen, made, object_ids)
+
+    def _reserve_all(self, chosen: Plan) -> dict[int, ObjectId | None]:
+        """Reserve an id for each shard where there is such a thing; PutFailed says who refused."""
+        object_ids: dict[int, ObjectId | None] = {}
+        for placed in chosen.shards:
+            try:
+                object_ids[placed.index] = self._reserve(placed.account)
+            except ProviderError as refusal:
+                self.note_failure(placed.account, refusal)
+                raise PutFailed({placed.account: refusal}) from refusal
+        return object_ids
+
+    def _reserve(self, account_id: uuid.UUID) -> ObjectId | None:
+        provider = self._tools.open_provider(account_id)
+        if not provider.traits.reserves_ids:
+            return None
+        with self._lock:
+            if not self._ids[account_id]:
+                self._ids[account_id].extend(provider.reserve(RESERVED_AT_ONCE))
+            return self._ids[account_id].popleft()
 
 
-def _plan_anew(target: Target, pack: SealedPack, refused: Collection[uuid.UUID]) -> Attempt:
-    """Plan a pack, reserve its ids at the providers, and commit the intent."""
-    pack_id = uuid.uuid4()
-    with target.tools.sessions() as session:
-        needs = _needs(session, target.version, pack_id, len(pack.body))
-        accounts = [
-            candidate(row)
-            for row in health.usable(session, target.version.user_id)
-            if row.id not in refused
-        ]
-        try:
-            chosen = plan(pack_id, needs.length, needs.protection, accounts)
-        except NoPlace:
-            _refuse(session, needs)
-    layout = layout_of(pack_id, pack, chosen.k, chosen.m)
-    made = parcels(target.keys.user_key, layout, pack, chosen)
-    object_ids = _reserve_all(target, made)
-    new = NewPack(pack_id, target.version.epoch, pack, chosen, made, object_ids)
-    with target.tools.sessions.begin() as session:
-        intents.write(session, target.claim, target.version, target.index, new)
-    return Attempt(pack_id, made, object_ids, is_again=False)
-
-
-def _refuse_early(session: Session, target: Target) -> None:
-    """Raise before anything is sealed when no account at all may be asked."""
-    version = target.version
-    if not health.usable(session, version.user_id):
-        length = place_of(version, target.index).plain_len
-        _refuse(session, _needs(session, version, uuid.uuid4(), length))
+def _plan_or_none(needs: Needs, accounts: Sequence[Candidate]) -> Plan | None:
+    try:
+        return plan(needs.pack_id, needs.length, needs.protection, accounts)
+    except NoPlace:
+        return None
 
 
 def _refuse(session: Session, needs: Needs) -> NoReturn:
@@ -169,18 +186,6 @@ def _refuse(session: Session, needs: Needs) -> NoReturn:
 
 def _needs(session: Session, version: Version, pack_id: uuid.UUID, length: int) -> Needs:
     return Needs(version.user_id, pack_id, length, _protection(session, version))
-
-
-def _reserve_all(target: Target, made: Sequence[Parcel]) -> dict[int, ObjectId | None]:
-    """Reserve an id for each shard where there is such a thing; PutFailed names who refused."""
-    object_ids: dict[int, ObjectId | None] = {}
-    for parcel in made:
-        try:
-            object_ids[parcel.index] = _reserve(target.tools, parcel.account)
-        except ProviderError as refusal:
-            _note_failure(target, parcel.account, refusal)
-            raise PutFailed([parcel.account], refusal) from refusal
-    return object_ids
 
 
 def _protection(session: Session, version: Version) -> int:
@@ -196,72 +201,3 @@ def _protection(session: Session, version: Version) -> int:
     )
     asked = select(User.protection).where(User.id == version.user_id)
     return max(0, min(session.scalars(asked).one(), (domains or 0) - 1))
-
-
-def _reserve(tools: Tools, account_id: uuid.UUID) -> ObjectId | None:
-    provider = tools.open_provider(account_id)
-    if not provider.traits.reserves_ids:
-        return None
-    return provider.reserve(1)[0]
-
-
-def _put_all(target: Target, attempt: Attempt) -> None:
-    """Put every shard that is not confirmed yet, in parallel; PutFailed names who refused."""
-    waiting = attempt.parcels
-    with ThreadPoolExecutor(len(waiting) or 1, thread_name_prefix="put") as pool:
-        outcomes = list(pool.map(lambda parcel: _put(target, attempt, parcel), waiting))
-    failures = {p.account: o for p, o in zip(waiting, outcomes, strict=True) if o is not None}
-    if failures:
-        unwell = [a for a, why in failures.items() if not isinstance(why, OF_THE_OBJECT)]
-        raise PutFailed(unwell, max(failures.values(), key=_gravity))
-
-
-def _put(target: Target, attempt: Attempt, parcel: Parcel) -> ProviderError | None:
-    """Put one shard and record it; return what its provider said against it."""
-    if attempt.is_again:
-        with target.tools.sessions.begin() as session:
-            intents.note_retry(session, target.claim, attempt.pack_id, parcel.index)
-    try:
-        provider = target.tools.open_provider(parcel.account)
-        object_id = attempt.object_ids.get(parcel.index)
-        stored = provider.put(parcel.name, parcel.shard, object_id)
-    except ProviderError as refusal:
-        _note_failure(target, parcel.account, refusal)
-        return refusal
-    chunk_bytes = place_of(target.version, target.index).plain_len
-    sent = Sent(attempt.pack_id, parcel.index, stored.object_id, parcel.shard.length, chunk_bytes)
-    try:
-        with target.tools.sessions.begin() as session:
-            intents.mark_stored(session, target.claim, target.version.id, sent)
-            health.note_success(session, parcel.account)
-    except LeaseLost:
-        _take_back_unwanted(target, parcel.account, provider, sent)
-        raise
-    return None
-
-
-def _take_back_unwanted(
-    target: Target, account_id: uuid.UUID, provider: Provider, sent: Sent
-) -> None:
-    """Remove an object whose file was deleted while it was on its way: no row will ever name it."""
-    with target.tools.sessions() as session:
-        if intents.is_wanted(session, sent.pack_id, sent.index):
-            return
-    try:
-        provider.delete(sent.object_id)
-    except ProviderError as refusal:
-        logger.warning("An unwanted shard could not be removed: %s.", refusal.code)
-        _note_failure(target, account_id, refusal)
-
-
-def _note_failure(target: Target, account_id: uuid.UUID, refusal: ProviderError) -> None:
-    with target.tools.sessions.begin() as session:
-        health.note_failure(session, account_id, refusal)
-
-
-def _gravity(refusal: ProviderError) -> int:
-    """Order reasons: what only a person can mend is said before what passes by itself."""
-    for weight, kind in enumerate((Temporary, ObjectDiffers, AccountFull, NeedsUser)):
-        if isinstance(refusal, kind):
-            return weight
-    return 0

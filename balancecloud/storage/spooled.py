@@ -2,7 +2,8 @@
 
 import bisect
 import uuid
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -58,13 +59,24 @@ class SpooledUpload:
 
 def of_version(session: Session, keys: MasterKeys, version_id: uuid.UUID) -> SpooledUpload | None:
     """Return the upload that holds a version's bytes; None when the spool no longer does."""
-    upload = session.scalar(select(Upload).where(Upload.version_id == version_id))
-    if upload is None:
-        return None
-    rows = session.scalars(
-        select(SpoolPart).where(SpoolPart.upload_id == upload.id).order_by(SpoolPart.number)
-    )
-    return SpooledUpload(upload.id, upload_key(keys, upload), _records(upload, list(rows)))
+    return of_versions(session, keys, [version_id]).get(version_id)
+
+
+def of_versions(
+    session: Session, keys: MasterKeys, version_ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, SpooledUpload]:
+    """Return the uploads that hold versions' bytes, those that are there, by version."""
+    uploads = session.scalars(select(Upload).where(Upload.version_id.in_(version_ids))).all()
+    parts: defaultdict[uuid.UUID, list[SpoolPart]] = defaultdict(list)
+    rows = select(SpoolPart).where(SpoolPart.upload_id.in_([upload.id for upload in uploads]))
+    for row in session.scalars(rows.order_by(SpoolPart.upload_id, SpoolPart.number)):
+        parts[row.upload_id].append(row)
+    return {
+        upload.version_id: SpooledUpload(
+            upload.id, upload_key(keys, upload), _records(upload, parts[upload.id])
+        )
+        for upload in uploads
+    }
 
 
 def upload_key(keys: MasterKeys, upload: Upload) -> bytes:

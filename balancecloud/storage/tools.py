@@ -10,6 +10,7 @@ from balancecloud.clock import Clock
 from balancecloud.clouds.provider import Provider
 from balancecloud.config import Config
 from balancecloud.crypto.keys import MasterKeys
+from balancecloud.storage.budget import Budget
 from balancecloud.storage.links import Links
 from balancecloud.storage.spool import Spool
 
@@ -25,3 +26,10 @@ class Tools:
     open_provider: Callable[[uuid.UUID], Provider]
     clock: Clock
     links: Links = field(kw_only=True, default_factory=Links)
+    budgets: list[Budget] = field(default_factory=list, kw_only=True, repr=False, compare=False)
+
+    def budget(self) -> Budget:
+        """Return what this process may hold while it stores: one for all that it does at once."""
+        if not self.budgets:
+            self.budgets.append(Budget(self.config.store_budget_bytes))
+        return self.budgets[0]

@@ -6,14 +6,14 @@ Only the holder of the newest fence may change anything. Nothing here rings or c
 import logging
 import threading
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, extract, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
@@ -21,12 +21,18 @@ from sqlalchemy.orm import Session, sessionmaker
 from balancecloud.clock import Clock
 from balancecloud.errors import LeaseLost
 from balancecloud.models.jobs import Work
+from balancecloud.models.library import Version
 from balancecloud.models.states import WorkKind, WorkState
 
 STORE_PRIORITY: Final = 10
+FORM_PRIORITY: Final = 10
 DELETE_PRIORITY: Final = 20
 REPAIR_PRIORITY: Final = 30
 MOVE_PRIORITY: Final = 40
+# What has this priority or a higher number is not claimed by itself: `form` work takes it along.
+WAITS_FOR_A_PACK: Final = 1000
+# The run of a version's last chunk where that is small and shares a pack with other files'.
+TAIL: Final = -1
 
 logger = logging.getLogger(__name__)
 
@@ -130,6 +136,30 @@ def insert_packs(
     )
 
 
+def insert_runs(
+    session: Session, version: Version, runs: Sequence[int], priority: int
+) -> list[uuid.UUID]:
+    """Write down runs of a version's chunks to be stored, in one statement; return their ids."""
+    ids = [uuid.uuid4() for _ in runs]
+    rows = [
+        {
+            "id": work_id,
+            "kind": WorkKind.STORE,
+            "key": version.id,
+            "run": run,
+            "user_id": version.user_id,
+            "job_id": version.job_id,
+            "priority": priority,
+            "state": WorkState.DUE,
+            "due_at": _now(),
+        }
+        for work_id, run in zip(ids, runs, strict=True)
+    ]
+    if rows:
+        session.execute(insert(Work).values(rows).on_conflict_do_nothing())
+    return ids
+
+
 def claim(
     session: Session,
     owner: uuid.UUID,
@@ -137,7 +167,7 @@ def claim(
     after: uuid.UUID | None = None,
     kinds: Collection[WorkKind] = tuple(WorkKind),
 ) -> Claim | None:
-    """Take the most urgent work of these kinds that is due and nobody holds; None if none is.
+    """Take the most urgent work that is due and nobody holds; None when there is none.
 
     People take turns: with `after`, whom it went to last, the next one by id goes first, so that
     ten thousand files of one do not keep another waiting. None also when the most urgent one is
@@ -146,19 +176,28 @@ def claim(
     turns = [] if after is None else [Work.user_id <= after, Work.user_id]
     wanted = (
         select(Work.id)
-        .where(_claimable(), Work.kind.in_(kinds))
+        .where(_claimable())
         .order_by(Work.priority, *turns, Work.due_at)
         .limit(1)
         .with_for_update(skip_locked=True)
-        .scalar_subquery()
     )
+    return _lease(session, wanted, owner, lease_seconds, Work.kind.in_(kinds))
+
+
+def _lease(
+    session: Session,
+    wanted: Select[uuid.UUID],
+    owner: uuid.UUID,
+    seconds: float,
+    *guards: ColumnElement[bool],
+) -> Claim | None:
     row = session.execute(
         update(Work)
-        .where(Work.id == wanted, Work.kind.in_(kinds))
+        .where(Work.id == wanted.scalar_subquery(), *guards)
         .values(
             state=WorkState.LEASED,
             owner=owner,
-            lease_until=_in(lease_seconds),
+            lease_until=_in(seconds),
             fence=Work.fence + 1,
             attempt=Work.attempt + 1,
         )
@@ -219,24 +258,28 @@ def bury(session: Session, claim: Claim, reason: str) -> None:
     _change(session, claim, state=WorkState.DEAD, reason=reason, **_free())
 
 
+def take(session: Session, work_id: uuid.UUID, owner: uuid.UUID, seconds: float) -> Claim | None:
+    """Claim this row, whatever its priority; None when it is not due any more."""
+    is_free = (Work.id == work_id, Work.state == WorkState.DUE)
+    return _lease(session, select(Work.id).where(*is_free).with_for_update(), owner, seconds)
+
+
 def wake(session: Session, user_id: uuid.UUID) -> list[uuid.UUID]:
     """Make due at once what waits for this person's accounts; return what to ring for."""
-    return _make_due(session, Work.user_id == user_id, Work.state == WorkState.DUE)
+    rows = _make_due(session, Work.user_id == user_id, Work.state == WorkState.DUE)
+    return [row.id for row in rows]
 
 
 def hasten_job(session: Session, job_id: uuid.UUID) -> list[uuid.UUID]:
     """Make due at once what a job waits for; return what to ring for."""
-    return _make_due(session, Work.job_id == job_id, Work.state == WorkState.DUE)
+    rows = _make_due(session, Work.job_id == job_id, Work.state == WorkState.DUE)
+    return _with_forming(session, rows)
 
 
 def revive_job(session: Session, job_id: uuid.UUID) -> list[uuid.UUID]:
     """Make due at once, with all its tries before it, what a job waits for or gave up."""
-    return _make_due(
-        session,
-        Work.job_id == job_id,
-        Work.state.in_((WorkState.DUE, WorkState.DEAD)),
-        attempt=0,
-    )
+    waits = Work.state.in_((WorkState.DUE, WorkState.DEAD))
+    return _with_forming(session, _make_due(session, Work.job_id == job_id, waits, attempt=0))
 
 
 def due_work(session: Session, limit: int) -> list[uuid.UUID]:
@@ -246,6 +289,16 @@ def due_work(session: Session, limit: int) -> list[uuid.UUID]:
             select(Work.id).where(_claimable()).order_by(Work.priority, Work.due_at).limit(limit)
         )
     )
+
+
+def forming_in(session: Session, within: float) -> float | None:
+    """Return in how many seconds the next pack is to be formed; None if not `within` so many."""
+    first = func.min(extract("epoch", Work.due_at - _now()))
+    is_soon = Work.due_at <= _in(within)
+    seconds = session.scalar(
+        select(first).where(Work.kind == WorkKind.FORM, Work.state == WorkState.DUE, is_soon)
+    )
+    return None if seconds is None else float(seconds)
 
 
 class Heartbeat(AbstractContextManager["Heartbeat"]):
@@ -302,20 +355,31 @@ class Heartbeat(AbstractContextManager["Heartbeat"]):
             self._held_until = asked_at + self._lease.seconds
 
 
-def _make_due(session: Session, *which: ColumnElement[bool], **changes: Any) -> list[uuid.UUID]:
-    return list(
-        session.scalars(
-            update(Work)
-            .where(*which)
-            .values(
-                state=WorkState.DUE,
-                due_at=case((Work.due_at > _now(), _now()), else_=Work.due_at),
-                **changes,
-            )
-            .returning(Work.id)
-            .execution_options(synchronize_session=False)
+def _make_due(session: Session, *which: ColumnElement[bool], **changes: Any) -> Sequence[Any]:
+    """Change rows, locked in one order: who forms packs first, as it does, then by id."""
+    first = Work.kind != WorkKind.FORM
+    chosen = select(Work.id).where(*which).order_by(first, Work.id).with_for_update()
+    return session.execute(
+        update(Work)
+        .where(Work.id.in_(session.scalars(chosen).all()))
+        .values(
+            state=WorkState.DUE,
+            due_at=case((Work.due_at > _now(), _now()), else_=Work.due_at),
+            **changes,
         )
-    )
+        .returning(Work.id, Work.user_id, Work.run)
+        .execution_options(synchronize_session=False)
+    ).all()
+
+
+def _with_forming(session: Session, rows: Sequence[Any]) -> list[uuid.UUID]:
+    """Have packs formed of the small chunks among these; return all there is to ring for."""
+    waiting = {row.user_id for row in rows if row.run == TAIL}
+    forming = [
+        insert_work(session, WorkKind.FORM, user_id, user_id, None, FORM_PRIORITY)
+        for user_id in sorted(waiting)
+    ]
+    return [row.id for row in rows] + forming
 
 
 def _change(session: Session, claim: Claim, **values: Any) -> None:
@@ -340,7 +404,8 @@ def _is_ours(claim: Claim) -> ColumnElement[bool]:
 
 
 def _claimable() -> ColumnElement[bool]:
-    return or_(and_(Work.state == WorkState.DUE, Work.due_at <= _now()), _lease_over())
+    is_free = or_(and_(Work.state == WorkState.DUE, Work.due_at <= _now()), _lease_over())
+    return and_(Work.priority < WAITS_FOR_A_PACK, is_free)
 
 
 def _lease_over() -> ColumnElement[bool]:

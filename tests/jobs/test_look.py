@@ -61,6 +61,34 @@ def test_what_is_due_is_stored(bench: Bench, person: Person) -> None:
     person.check_settled()
 
 
+def test_several_claims_of_one_look_end_as_one_does(bench: Bench, person: Person) -> None:
+    content = bytes(range(256)) * (35 * CHUNK // 256)
+    arrived = person.upload(content, b"small")
+
+    look(replace(bench, claims_at_once=2))
+
+    assert person.job(arrived.job_id).state is JobState.DONE
+    assert person.read(person.version(arrived).id) == content
+    snapshot = bench.progress.snapshot(arrived.job_id)
+    assert snapshot is not None
+    assert snapshot.files == {}
+    person.check_settled()
+
+
+def test_a_look_waits_for_the_small_files_that_are_about_to_be_packed(
+    bench: Bench, person: Person
+) -> None:
+    config = replace(bench.tools.config, largest_shared_chunk=CHUNK // 2, pack_quiet_seconds=0.3)
+    person.tools = replace(person.tools, config=config)
+    arrived = person.upload(b"one", b"two")
+
+    look(replace(bench, tools=person.tools))
+
+    assert person.job(arrived.job_id).state is JobState.DONE
+    assert len(person.objects()) == 3
+    person.check_settled()
+
+
 def test_live_figures_end_with_their_files(bench: Bench, person: Person) -> None:
     arrived = person.upload(bytes(3 * CHUNK))
 

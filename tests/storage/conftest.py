@@ -1,8 +1,11 @@
 """A person with three accounts in memory, on a real database and a real spool."""
 
 import uuid
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.clouds.provider import Provider
@@ -17,6 +20,20 @@ def hands(
 ) -> tuple[Tools, dict[uuid.UUID, Provider]]:
     """Tools, and the dict in which their accounts are looked up."""
     return make_tools(config, database)
+
+
+@pytest.fixture
+def counted(database: sessionmaker[Session]) -> Iterator[list[str]]:
+    """Every statement that is sent to the database."""
+    statements: list[str] = []
+    engine = database.kw["bind"]
+
+    def note(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from datetime import timedelta
 from sqlalchemy import delete, func, select, update
 
 from balancecloud.clouds.provider import ObjectId
-from balancecloud.crypto import packs
 from balancecloud.library.uploads import Arrived
 from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.jobs import Job
@@ -118,20 +117,27 @@ def share_a_pack(person: Person, arrived: Arrived, contents: list[bytes]) -> uui
     with person.tools.sessions.begin() as session:
         versions = [person.version(arrived, number) for number in range(len(contents))]
         user_key = version_keys.user_key(session, person.tools.keys, person.user_id, 1)
-        body, headers, members = bytearray(), [], []
-        for version, content in zip(versions, contents, strict=True):
-            keys = VersionKeys(user_key, version_keys.file_key(version, user_key))
-            sealed = packing.seal_pack(packing.place_of(version, 0), keys, content)
-            members.append((version.id, len(body), sealed.salt))
-            headers.append(packs.header_of(sealed.body))
-            body += sealed.body
-        pack = packing.SealedPack(body, packs.digest(headers), b"")
+        pack = packing.seal_pack(
+            packing.Opened(
+                version,
+                0,
+                VersionKeys(user_key, version_keys.file_key(version, user_key)),
+                content,
+            )
+            for version, content in zip(versions, contents, strict=True)
+        )
         drop = drop_chunks(session, [version.id for version in versions])
         session.execute(delete(Pack).where(Pack.id.in_(drop)))
         pack_id = _store(person, session, user_key, pack)
         session.add_all(
-            Chunk(version_id=version_id, index=0, pack_id=pack_id, offset=offset, salt=salt)
-            for version_id, offset, salt in members
+            Chunk(
+                version_id=one.version.id,
+                index=0,
+                pack_id=pack_id,
+                offset=one.offset,
+                salt=one.salt,
+            )
+            for one in pack.chunks
         )
     return pack_id
 

@@ -23,7 +23,7 @@ from balancecloud.storage import work
 from balancecloud.storage.tools import Tools
 from tests.fakes.memory_provider import TRAITS
 from tests.storage.crashing import Doom, DoomedProvider, Gate, Killed
-from tests.storage.world import CHUNK, Person, make_tools
+from tests.storage.world import CHUNK, NOTHING, Person, make_tools
 
 pytestmark = pytest.mark.real
 
@@ -36,11 +36,20 @@ EACH_STEP = pytest.mark.parametrize(
 )
 
 
+DUTIES = {
+    WorkKind.STORE: Person.store,
+    WorkKind.FORM: Person.form,
+    WorkKind.DELETE: Person.clean,
+}
+
+
 class Mortal:
     """People whose worker can be killed."""
 
-    def __init__(self, config: Config, sessions: sessionmaker[Session]) -> None:
-        self.hands = make_tools(config, sessions)
+    def __init__(
+        self, config: Config, sessions: sessionmaker[Session], shared: int = NOTHING
+    ) -> None:
+        self.hands = make_tools(config, sessions, shared=shared)
         self.doom = Doom()
         self.doom.watch(sessions)
 
@@ -58,7 +67,7 @@ class Mortal:
         claim = person.claim()
         self.doom.kill_at(step)
         with suppress(Killed):
-            person.store(claim) if claim.kind is WorkKind.STORE else person.clean(claim)
+            DUTIES[claim.kind](person, claim)
         was_killed = self.doom.revive()
         if was_killed:
             person.lose_lease(claim)
@@ -72,16 +81,20 @@ def mortal(config: Config, database: sessionmaker[Session]) -> Mortal:
 
 
 def assert_stored_once(person: Person, arrived: Arrived, content: bytes) -> None:
+    assert_stored(person, arrived, content)
+    assert len(person.objects()) == len(person.shards(person.version(arrived).id))
+    assert person.user().used_bytes == len(content)
+    person.check_settled()
+
+
+def assert_stored(person: Person, arrived: Arrived, content: bytes) -> None:
     version, job = person.version(arrived), person.job(arrived.job_id)
     rows = person.shards(version.id)
     assert version.state is VersionState.STORED
     assert (version.sealed_bytes, version.stored_bytes) == (len(content), len(content))
     assert (job.state, job.files_stored, job.files_failed) == (JobState.DONE, 1, 0)
     assert job.shards_done == job.shards_total >= len(rows)
-    assert len(person.objects()) == len(rows)
     assert person.read(version.id) == content
-    assert person.user().used_bytes == len(content)
-    person.check_settled()
 
 
 @EACH_STEP
@@ -117,6 +130,47 @@ def test_f_03_a_store_of_several_chunks_killed_three_times_ends_with_one_copy(
     assert person.work() == []
 
     assert_stored_once(person, arrived, content)
+
+
+@pytest.fixture
+def sharing(config: Config, database: sessionmaker[Session]) -> Mortal:
+    return Mortal(config, database, CHUNK // 2)
+
+
+@EACH_STEP
+def test_a_pack_killed_at_each_step_ends_with_every_file_once(
+    sharing: Mortal, traits: Traits, first: int
+) -> None:
+    for step in range(first, TURNS, 3):
+        person = sharing.person(traits)
+        written = [secrets.token_bytes(size) for size in (0, 300, 700)]
+        arrived = [person.upload(content, name=content.hex()[:9]) for content in written]
+        was_killed = sharing.is_killed_at(person, step)
+        person.check_books()
+        assert person.work() == []
+        for one, content in zip(arrived, written, strict=True):
+            assert_stored(person, one, content)
+        assert len(person.objects()) == 3
+        person.check_settled()
+        if not was_killed:
+            break
+    else:
+        raise AssertionError("storing takes more steps than were tried")
+    assert step > 15
+
+
+@pytest.mark.parametrize("step", range(4, 20, 5))
+def test_a_file_deleted_after_its_pack_was_begun_keeps_no_other(sharing: Mortal, step: int) -> None:
+    person = sharing.person()
+    gone, kept = (person.upload(name.encode(), name=name) for name in ("gone", "kept"))
+    assert sharing.is_killed_at(person, step)
+    person.delete(gone)
+    person.check_books()
+    assert person.work() == []
+
+    assert_stored(person, kept, b"kept")
+    assert len(person.objects()) == 3
+    person.check_settled()
 
 
 @EACH_STEP

@@ -20,10 +20,11 @@ from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Version
 from balancecloud.models.states import JobState, VersionState, WorkKind
 from balancecloud.storage import health, outcome, work
-from balancecloud.storage.parking import Parking, park
+from balancecloud.storage.figures import StoreProgress
+from balancecloud.storage.parking import Parking, park_beside
 from balancecloud.storage.placement import NoPlace
 from balancecloud.storage.tools import Tools
-from balancecloud.storage.writer import StoreProgress, store_version
+from balancecloud.storage.writer import store_run
 from tests.storage.resting import asked, due_in, rest, set_account
 from tests.storage.world import CHUNK, Person
 
@@ -61,7 +62,7 @@ def test_nothing_is_sealed_while_nobody_can_take_it(hands: Hands) -> None:
     person.upload(b"x")
     told: list[StoreProgress] = []
     with pytest.raises(Throttled):
-        store_version(person.tools, person.claim(), told.append, lambda: None)
+        store_run(person.tools, person.claim(), told.extend, lambda: None)
     assert told == []
 
 
@@ -260,7 +261,7 @@ def test_an_account_that_returns_while_work_is_being_parked_wakes_it(hands: Hand
     parking = Parking(JobState.RETRYING, VersionState.QUEUED, "unreachable", 600)
     with ThreadPoolExecutor(1) as pool:
         with person.tools.sessions.begin() as session:
-            assert park(session, claim, parking) == 2
+            assert park_beside(session, claim, parking) == 2
             waking = pool.submit(note, person, health.note_success)
             wait_for_a_lock(person)
         waking.result(10)

@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from balancecloud.clouds.provider import ObjectId, Provider
 from balancecloud.models.clouds import Pack
 from balancecloud.models.library import Version
 from balancecloud.models.states import JobState, ShardState, VersionState
+from balancecloud.storage.figures import StoreProgress
 from balancecloud.storage.tools import Tools
-from balancecloud.storage.writer import StoreProgress, store_version
+from balancecloud.storage.writer import store_run
 from tests.storage.world import CHUNK, Person
 
 pytestmark = pytest.mark.real
@@ -170,11 +172,12 @@ def test_the_first_figures_never_run_ahead_of_the_truth(person: Person) -> None:
     claim = person.claim()
     told: list[tuple[int, int]] = []
 
-    def report(now: StoreProgress) -> None:
+    def report(now: Sequence[StoreProgress]) -> None:
         with person.tools.sessions() as session:
-            told.append((now.stored_bytes, session.get_one(Version, version.id).stored_bytes))
+            committed = session.get_one(Version, version.id).stored_bytes
+        told.extend((one.stored_bytes, committed) for one in now)
 
-    store_version(person.tools, claim, report, lambda: None)
+    store_run(person.tools, claim, report, lambda: None)
 
     assert told
     assert all(said <= committed for said, committed in told)

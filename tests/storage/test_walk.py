@@ -1,14 +1,14 @@
 """Random walks: whatever people and accounts do, the books balance after every step."""
 
-import uuid
 from dataclasses import dataclass
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session, sessionmaker
 
-from balancecloud.clouds.provider import Provider
+from balancecloud.config import Config
 from balancecloud.errors import (
     BalanceCloudError,
     DamagedInTransit,
@@ -24,9 +24,8 @@ from balancecloud.models.jobs import Job
 from balancecloud.models.library import Node, Upload, Version
 from balancecloud.models.states import AccountState, VersionState
 from balancecloud.storage import standing, upkeep
-from balancecloud.storage.tools import Tools
 from tests.storage import mending
-from tests.storage.world import CHUNK, Person, stop_at
+from tests.storage.world import CHUNK, Person, make_tools, stop_at
 
 pytestmark = pytest.mark.real
 
@@ -194,9 +193,9 @@ steps = st.lists(
 )
 @given(walk=steps)
 def test_the_books_balance_after_every_step(
-    hands: tuple[Tools, dict[uuid.UUID, Provider]], walk: list[Step]
+    config: Config, database: sessionmaker[Session], walk: list[Step]
 ) -> None:
-    person = Person.new(*hands, accounts=2)
+    person = Person.new(*make_tools(config, database, shared=CHUNK // 2), accounts=2)
     for step in walk:
         step.take(person)
         person.check_books()

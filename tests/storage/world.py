@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -25,19 +25,22 @@ from balancecloud.models.states import AccountState, JobState, ShardState, Versi
 from balancecloud.storage import outcome, reader, upkeep, work
 from balancecloud.storage.cleaner import delete_job
 from balancecloud.storage.completion import COUNTED
+from balancecloud.storage.figures import StoreProgress
 from balancecloud.storage.links import Links
 from balancecloud.storage.mending import mend
 from balancecloud.storage.pace import Paces
+from balancecloud.storage.packer import form_packs
 from balancecloud.storage.spool import LocalSpool, Spool
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim
-from balancecloud.storage.writer import StoreProgress, store_version
+from balancecloud.storage.writer import store_run
 from tests.fakes.memory_provider import MemoryProvider
 
 CHUNK = 4096
 FRAME_LOG2 = 9
 LEASE = 60.0
 PATIENCE = 30.0
+NOTHING = -1  # no last chunk shares a pack: each chunk is a pack of its own
 
 Stop = Callable[[], None]
 
@@ -46,7 +49,7 @@ def go_on() -> None:
     """Never stop."""
 
 
-def say_nothing(_now: StoreProgress) -> None:
+def say_nothing(_now: Sequence[StoreProgress]) -> None:
     """Nobody watches."""
 
 
@@ -62,7 +65,10 @@ def stop_at(call: int, error: Exception) -> Stop:
 
 
 def make_tools(
-    config: Config, sessions: sessionmaker[Session], spool: Spool | None = None
+    config: Config,
+    sessions: sessionmaker[Session],
+    spool: Spool | None = None,
+    shared: int = NOTHING,
 ) -> tuple[Tools, dict[uuid.UUID, Provider]]:
     """Build tools whose accounts are looked up in the returned dict."""
     providers: dict[uuid.UUID, Provider] = {}
@@ -72,7 +78,13 @@ def make_tools(
             raise SignInAgain
         return providers[account_id]
 
-    small = replace(config, chunk_size=CHUNK, frame_log2=FRAME_LOG2)
+    small = replace(
+        config,
+        chunk_size=CHUNK,
+        frame_log2=FRAME_LOG2,
+        largest_shared_chunk=shared,
+        pack_quiet_seconds=0.0,
+    )
     keys = MasterKeys({number: key.reveal() for number, key in config.master_keys.items()})
     local = spool or LocalSpool(config.spool_dir, 0)
     # A busy machine is no late account: only tests of lateness are impatient.
@@ -190,7 +202,10 @@ class Person:
             return work.claim(session, uuid.uuid4(), LEASE)
 
     def store(self, claim: Claim, stop: Stop = go_on) -> None:
-        store_version(self.tools, claim, say_nothing, stop)
+        store_run(self.tools, claim, say_nothing, stop)
+
+    def form(self, claim: Claim, stop: Stop = go_on) -> None:
+        form_packs(self.tools, claim, say_nothing, stop)
 
     def clean(self, claim: Claim, stop: Stop = go_on) -> None:
         delete_job(self.tools, claim, lambda _done, _total: None, stop)
@@ -213,6 +228,8 @@ class Person:
                 self.store(claim, stop)
             elif claim.kind in upkeep.MENDING:
                 mend(self.tools, claim, stop)
+            elif claim.kind is WorkKind.FORM:
+                self.form(claim, stop)
             else:
                 self.clean(claim, stop)
         except LeaseLost as error:

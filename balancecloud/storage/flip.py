@@ -1,0 +1,233 @@
+"""The flip: versions all of whose chunks are stored are shown, many in one transaction.
+
+Whoever ends a version's last piece of work flips it. Their transactions follow one another, as
+each holds the version's job and then the version, so one of them is the last and sees the others.
+"""
+
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from balancecloud.errors import IntegrityError, LeaseLost
+from balancecloud.models.clouds import Chunk
+from balancecloud.models.jobs import Job, JobEvent, Work
+from balancecloud.models.library import Node, Upload, Version
+from balancecloud.models.people import User
+from balancecloud.models.states import JobKind, JobState, VersionState, WorkKind, WorkState
+from balancecloud.storage.completion import UNFINISHED, end_of
+from balancecloud.storage.figures import numbers
+from balancecloud.storage.hold import hold, hold_jobs, still_due
+from balancecloud.storage.work import Claim, finish
+
+
+@dataclass(frozen=True, slots=True)
+class Flipped:
+    """A version that is shown now, and the upload whose spool is to be emptied."""
+
+    version_id: uuid.UUID
+    job_id: uuid.UUID | None
+    upload_id: uuid.UUID | None
+
+
+def finish_run(session: Session, claim: Claim) -> list[Flipped]:
+    """End a run of chunks, and with the last piece of its version's work flip the version.
+
+    LeaseLost when the claim is over or the version was taken back meanwhile.
+    """
+    hold(session, claim)
+    locked = _lock(session, [claim.key])
+    if not locked:
+        raise LeaseLost
+    finish(session, claim)
+    return _flip(session, _without_work(session, locked))
+
+
+def finish_taken_along(
+    session: Session,
+    claim: Claim,
+    job_ids: Collection[uuid.UUID],
+    work: dict[uuid.UUID, uuid.UUID],
+) -> list[Flipped]:
+    """End work that a claim took along, ids by version; flip what has no other work to be done.
+
+    What was taken back meanwhile is left out. LeaseLost when the claim is over.
+    """
+    hold_jobs(session, claim, job_ids)
+    due = still_due(session, work.values())
+    locked = _lock(session, [version for version, one in work.items() if one in due])
+    ended = [work[row.id] for row in locked]
+    session.execute(
+        update(Work)
+        .where(Work.id.in_(ended))
+        .values(state=WorkState.DONE, reason=None)
+        .execution_options(synchronize_session=False)
+    )
+    return _flip(session, _without_work(session, locked))
+
+
+def _lock(session: Session, version_ids: Collection[uuid.UUID]) -> Sequence[Any]:
+    """Lock those of these versions that are still on their way."""
+    columns = (
+        Version.id,
+        Version.user_id,
+        Version.file_id,
+        Version.number,
+        Version.job_id,
+        Version.size,
+        Version.chunk_size,
+    )
+    wanted = select(*columns).where(Version.id.in_(version_ids), Version.state.in_(UNFINISHED))
+    return session.execute(wanted.order_by(Version.id).with_for_update()).all()
+
+
+def _without_work(session: Session, locked: Sequence[Any]) -> list[Any]:
+    open_work = set(
+        session.scalars(
+            select(Work.key).where(
+                Work.kind == WorkKind.STORE,
+                Work.key.in_([row.id for row in locked]),
+                Work.state != WorkState.DONE,
+            )
+        )
+    )
+    return [row for row in locked if row.id not in open_work]
+
+
+def _flip(session: Session, versions: Sequence[Any]) -> list[Flipped]:
+    """Show versions, move their bytes from reserved to used, count them in their jobs."""
+    if not versions:
+        return []
+    _refuse_holes(session, versions)
+    session.execute(
+        update(Version)
+        .where(Version.id.in_([row.id for row in versions]))
+        .values(
+            state=VersionState.STORED,
+            error_code=None,
+            stored_bytes=Version.size,
+            sealed_bytes=Version.size,
+            received_bytes=Version.size,
+            stored_at=func.now(),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    _show(session, versions)
+    uploads = _end_uploads(session, versions)
+    _count_in_jobs(session, Counter(row.job_id for row in versions if row.job_id))
+    return [Flipped(row.id, row.job_id, uploads.get(row.id)) for row in versions]
+
+
+def _refuse_holes(session: Session, versions: Sequence[Any]) -> None:
+    """Make sure that every chunk is in the index: what is complete is durable."""
+    rows = session.execute(
+        select(Chunk.version_id, func.count())
+        .where(Chunk.version_id.in_([row.id for row in versions]))
+        .group_by(Chunk.version_id)
+    )
+    found = {row[0]: row[1] for row in rows}
+    for version in versions:
+        if found.get(version.id) != max(1, -(-version.size // version.chunk_size)):
+            raise IntegrityError("length")
+
+
+def _show(session: Session, versions: Sequence[Any]) -> None:
+    """Make each the one its nodes show, unless a higher one is shown."""
+    highest: dict[uuid.UUID, int] = {}
+    for row in versions:
+        highest[row.file_id] = max(row.number, highest.get(row.file_id, 0))
+    session.scalars(
+        select(Node.id).where(Node.file_id.in_(highest)).order_by(Node.id).with_for_update()
+    ).all()
+    of = numbers(highest)
+    session.execute(
+        update(Node)
+        .where(Node.file_id == of.c.id, func.coalesce(Node.version, 0) < of.c.n)
+        .values(version=of.c.n, updated_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _end_uploads(session: Session, versions: Sequence[Any]) -> dict[uuid.UUID, uuid.UUID]:
+    """End the uploads of versions and settle quotas; return the uploads by version."""
+    ended = session.execute(
+        delete(Upload)
+        .where(Upload.version_id.in_([row.id for row in versions]))
+        .returning(Upload.version_id, Upload.id, Upload.reserved_bytes)
+        .execution_options(synchronize_session=False)
+    ).all()
+    reserved = {row.version_id: row.reserved_bytes for row in ended}
+    used: Counter[uuid.UUID] = Counter()
+    freed: Counter[uuid.UUID] = Counter()
+    for row in versions:
+        used[row.user_id] += row.size
+        freed[row.user_id] += reserved.get(row.id, 0)
+    for user_id in sorted(used):
+        session.execute(
+            update(User)
+            .where(User.id == user_id)
+            .values(
+                used_bytes=User.used_bytes + used[user_id],
+                reserved_bytes=User.reserved_bytes - freed[user_id],
+            )
+        )
+    return {row.version_id: row.id for row in ended}
+
+
+def _count_in_jobs(session: Session, stored: Counter[uuid.UUID]) -> None:
+    """Count files in their jobs; a job ends with its last one. Their rows are locked already."""
+    jobs = session.execute(
+        select(Job.id, Job.kind, Job.state, Job.files_total, Job.files_stored, Job.files_failed)
+        .where(Job.id.in_(stored))
+        .order_by(Job.id)
+    ).all()
+    on_their_way = set(
+        session.scalars(
+            select(Version.job_id)
+            .where(Version.job_id.in_(stored), Version.state.in_(UNFINISHED))
+            .distinct()
+        )
+    )
+    groups: defaultdict[tuple[int, JobState | None, bool], list[uuid.UUID]] = defaultdict(list)
+    events = []
+    for job in jobs:
+        count, end = stored[job.id], None
+        if job.kind is JobKind.STORE and job.id not in on_their_way:
+            done = job.files_stored + count
+            end = end_of(job.state, done, job.files_failed, job.files_total)
+            events.append(_event(job.id, end, done, job.files_failed))
+        groups[count, end, end is JobState.DONE and not job.files_failed].append(job.id)
+    for (count, end, is_clean), job_ids in groups.items():
+        _count(session, job_ids, count, end, is_clean=is_clean)
+    if events:
+        session.execute(insert(JobEvent), events)
+
+
+def _event(job_id: uuid.UUID, end: JobState, stored: int, failed: int) -> dict[str, Any]:
+    values = {"stored": stored, "failed": failed}
+    return {"job_id": job_id, "code": f"job.{end.value}", "args": values}
+
+
+def _count(
+    session: Session,
+    job_ids: Sequence[uuid.UUID],
+    count: int,
+    end: JobState | None,
+    *,
+    is_clean: bool,
+) -> None:
+    values: dict[str, Any] = {"files_stored": Job.files_stored + count}
+    if end is not None:
+        values |= {"state": end, "finished_at": func.now(), "retry_at": None}
+    if is_clean:
+        values["error_code"] = None
+    session.execute(
+        update(Job)
+        .where(Job.id.in_(job_ids))
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,171 @@
+"""Recording what accounts confirmed: many shards of several packs in one transaction."""
+
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ARRAY, Integer, Text, Uuid, cast, func, select, update
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import TableValuedAlias
+
+from balancecloud.clouds.provider import ObjectId
+from balancecloud.models.clouds import CloudAccount, ShardRow
+from balancecloud.models.states import ShardState
+from balancecloud.storage import health
+from balancecloud.storage.figures import StoreProgress, add_bytes, add_done_shards, numbers
+from balancecloud.storage.hold import hold_jobs
+from balancecloud.storage.intents import ON_THE_CLOUD
+from balancecloud.storage.packing import SealedChunk
+from balancecloud.storage.work import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A shard that its account confirmed, and the chunks of its pack."""
+
+    pack_id: uuid.UUID
+    index: int
+    account_id: uuid.UUID
+    object_id: ObjectId
+    chunks: tuple[SealedChunk, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What became of confirmed shards: where versions stand now, and what nobody wants."""
+
+    told: Sequence[StoreProgress]
+    unwanted: Sequence[Sent]
+
+
+def mark_stored(session: Session, claim: Claim, sent: Sequence[Sent]) -> Marked:
+    """Record that shards are at their accounts, their hashes compared; repeated, each counts once.
+
+    With a pack's last shard its chunks count as stored. LeaseLost when the claim is over.
+    """
+    hold_jobs(session, claim, {job for one in sent for job in _jobs(one)})
+    _lock_accounts(session, {one.account_id for one in sent})
+    news = _confirm(session, sent)
+    if len(news) < len(sent):
+        known = {(one.pack_id, one.index) for one in sent} - set(news)
+        unwanted = known - wanted(session, known)
+    else:
+        unwanted = set()
+    _add_used(session, news)
+    health.note_successes(session, {one.account_id for one in sent})
+    packs = {one.pack_id: one.chunks for one in sent}
+    add_done_shards(session, _done_by_job(news, {one.pack_id: _jobs(one) for one in sent}))
+    complete = _complete(session, {pack_id for pack_id, _ in news})
+    stored: Counter[uuid.UUID] = Counter()
+    for pack_id in complete:
+        stored.update({c.version.id: c.plain_bytes for c in packs[pack_id]})
+    told = add_bytes(session, stored, sealed=False)
+    return Marked(told, [one for one in sent if (one.pack_id, one.index) in unwanted])
+
+
+def _jobs(sent: Sent) -> set[uuid.UUID]:
+    return {chunk.version.job_id for chunk in sent.chunks if chunk.version.job_id}
+
+
+def _lock_accounts(session: Session, account_ids: Collection[uuid.UUID]) -> None:
+    """Lock accounts by id, and before their shards, as unlinking does."""
+    session.scalars(
+        select(CloudAccount.id)
+        .where(CloudAccount.id.in_(account_ids))
+        .order_by(CloudAccount.id)
+        .with_for_update(key_share=True)
+    ).all()
+
+
+def _confirm(
+    session: Session, sent: Sequence[Sent]
+) -> dict[tuple[uuid.UUID, int], tuple[uuid.UUID, int]]:
+    """Return what was not confirmed before, as account and length by pack and index."""
+    of = _table(sent)
+    rows = session.execute(
+        update(ShardRow)
+        .where(
+            ShardRow.pack_id == of.c.pack_id,
+            ShardRow.index == of.c.number,
+            ShardRow.state == ShardState.INTENT,
+        )
+        .values(state=ShardState.STORED, object_id=of.c.object_id, stored_at=func.now())
+        .returning(ShardRow.pack_id, ShardRow.index, ShardRow.account_id, ShardRow.length)
+        .execution_options(synchronize_session=False)
+    )
+    return {(pack_id, index): (account, length) for pack_id, index, account, length in rows}
+
+
+def _table(sent: Sequence[Sent]) -> TableValuedAlias:
+    return (
+        func.unnest(
+            cast([one.pack_id for one in sent], ARRAY(Uuid)),
+            cast([one.index for one in sent], ARRAY(Integer)),
+            cast([str(one.object_id) for one in sent], ARRAY(Text)),
+        )
+        .table_valued("pack_id", "number", "object_id", name="sent")
+        .render_derived()
+    )
+
+
+def wanted(
+    session: Session, known: Collection[tuple[uuid.UUID, int]]
+) -> set[tuple[uuid.UUID, int]]:
+    """Return those shards that are in the index and not about to go."""
+    rows = session.execute(
+        select(ShardRow.pack_id, ShardRow.index).where(
+            ShardRow.pack_id.in_({pack_id for pack_id, _ in known}),
+            ShardRow.state != ShardState.DELETING,
+        )
+    )
+    return {(pack_id, index) for pack_id, index in rows}
+
+
+def unwanted(session: Session, sent: Sequence[Sent]) -> list[Sent]:
+    """Return which of these shards no row will ever name."""
+    named = wanted(session, {(one.pack_id, one.index) for one in sent})
+    return [one for one in sent if (one.pack_id, one.index) not in named]
+
+
+def _add_used(
+    session: Session, news: Mapping[tuple[uuid.UUID, int], tuple[uuid.UUID, int]]
+) -> None:
+    lengths: Counter[uuid.UUID] = Counter()
+    for account_id, length in news.values():
+        lengths[account_id] += length
+    if lengths:
+        of = numbers(lengths)
+        session.execute(
+            update(CloudAccount)
+            .where(CloudAccount.id == of.c.id)
+            .values(
+                used_bytes=CloudAccount.used_bytes + of.c.n,
+                stored_bytes=CloudAccount.stored_bytes + of.c.n,
+            )
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _done_by_job(
+    news: Collection[tuple[uuid.UUID, int]], jobs: Mapping[uuid.UUID, set[uuid.UUID]]
+) -> dict[uuid.UUID, int]:
+    done: defaultdict[uuid.UUID, int] = defaultdict(int)
+    for pack_id, _ in news:
+        for job_id in jobs[pack_id]:
+            done[job_id] += 1
+    return done
+
+
+def _complete(session: Session, pack_ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
+    """Return those of these packs of which every shard is confirmed."""
+    if not pack_ids:
+        return []
+    return list(
+        session.scalars(
+            select(ShardRow.pack_id)
+            .where(ShardRow.pack_id.in_(pack_ids))
+            .group_by(ShardRow.pack_id)
+            .having(func.bool_and(ShardRow.state.in_(ON_THE_CLOUD)))
+        )
+    )

@@ -1,0 +1,96 @@
+"""How a version is cut into work: runs of chunks, and a small last chunk that shares a pack.
+
+The runs of one version are claimed each on its own lease, by as many workers as there are; the
+last piece of work to end shows the version.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from balancecloud.config import Config
+from balancecloud.models.jobs import Work
+from balancecloud.models.library import Version
+from balancecloud.models.states import WorkKind
+from balancecloud.storage.work import (
+    FORM_PRIORITY,
+    STORE_PRIORITY,
+    TAIL,
+    WAITS_FOR_A_PACK,
+    insert_runs,
+    insert_work,
+)
+
+# Rows that wait name a run by its number, so this may never change.
+RUN_CHUNKS: Final = 16
+# More workers than that are not woken at once for one file; the others find what is left by tick.
+MOST_RINGS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A version's chunks: those of its runs, from the first on, and whether one more is small."""
+
+    chunks: int
+    has_tail: bool
+
+    @property
+    def runs(self) -> range:
+        """The numbers of the runs."""
+        return range(-(-self.chunks // RUN_CHUNKS))
+
+    def of_run(self, run: int) -> range:
+        """Return the indexes of a run's chunks."""
+        return range(run * RUN_CHUNKS, min((run + 1) * RUN_CHUNKS, self.chunks))
+
+
+def total_chunks(version: Version) -> int:
+    """Return how many chunks a version has; an empty one has one."""
+    return max(1, -(-version.size // version.chunk_size))
+
+
+def cut(version: Version, largest_shared: int) -> Cut:
+    """Decide which of a version's chunks are packs of their own: all but a small last one."""
+    total = total_chunks(version)
+    has_tail = version.size - (total - 1) * version.chunk_size <= largest_shared
+    return Cut(total - has_tail, has_tail)
+
+
+def queue(session: Session, config: Config, versions: Sequence[Version]) -> list[uuid.UUID]:
+    """Write down the work of versions of one person that were received; return what to ring for.
+
+    Last of what its transaction does to work: where small chunks wait for a pack, the row of
+    whoever forms packs stays locked until the commit, so that they are seen before it rests.
+    """
+    made: list[uuid.UUID] = []
+    waiting = set()
+    for version in versions:
+        wanted = cut(version, config.largest_shared_chunk)
+        made += insert_runs(session, version, wanted.runs, STORE_PRIORITY)[:MOST_RINGS]
+        if wanted.has_tail:
+            insert_runs(session, version, [TAIL], WAITS_FOR_A_PACK)
+            waiting.add(version.user_id)
+    quiet = config.pack_quiet_seconds
+    for user_id in waiting:
+        forming = insert_work(session, WorkKind.FORM, user_id, user_id, None, FORM_PRIORITY, quiet)
+        made.append(forming)
+    return made
+
+
+def find_cut(session: Session, version: Version) -> Cut:
+    """Return how a version was cut, and write down the runs that no row stands for.
+
+    An earlier release wrote one row for all chunks of a version.
+    """
+    rows = set(
+        session.scalars(select(Work.run).where(Work.kind == WorkKind.STORE, Work.key == version.id))
+    )
+    found = Cut(total_chunks(version) - (TAIL in rows), TAIL in rows)
+    missing = [run for run in found.runs if run not in rows]
+    if missing:
+        insert_runs(session, version, missing, STORE_PRIORITY)
+    return found
