@@ -37,6 +37,8 @@ DUTIES: Final[Mapping[WorkKind, Duty]] = {
 # Packs are mended side by side, so that while one is put others are fetched. Each holds its bytes
 # at most four times over (the whole, and up to three copies as shards): 42 MB of a pack of 10 MiB.
 SIDE_BY_SIDE: Final = frozenset({WorkKind.REPAIR, WorkKind.MOVE})
+# What a lane takes up: each pack that was moved leaves an old one to be removed.
+IN_A_LANE: Final = frozenset({*SIDE_BY_SIDE, WorkKind.DELETE})
 LANES: Final = 6
 # Small files wait that long at most for company before somebody is there to store them.
 LINGER_SECONDS: Final = 5.0
@@ -81,7 +83,7 @@ def _take(bench: Bench, owner: uuid.UUID, served: uuid.UUID) -> Claim | None:
 def _side_by_side(
     bench: Bench, first: Claim, duties: Mapping[WorkKind, Duty], until: float
 ) -> None:
-    """Do a claim and, beside it and after it, more of its sort: until something else is urgent."""
+    """Do a claim and, beside it and after it, more of its sort, until a file is to be stored."""
 
     def lane(claim: Claim | None) -> None:
         while claim is not None:
@@ -99,7 +101,7 @@ def _side_by_side(
 def _take_alike(bench: Bench, like: Claim) -> Claim | None:
     seconds = bench.tools.config.lease_seconds
     with bench.tools.sessions.begin() as session:
-        return work.claim(session, like.owner, seconds, like.user_id, SIDE_BY_SIDE)
+        return work.claim(session, like.owner, seconds, like.user_id, IN_A_LANE)
 
 
 def _linger(bench: Bench) -> bool:

@@ -12,6 +12,7 @@ from balancecloud.library import account_views, tree
 from balancecloud.library.views import PlacedChunk, PlacedShard, Placement
 from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.library import Version
+from balancecloud.models.people import User
 from balancecloud.models.states import AccountState, ShardState
 
 READABLE = {ShardState.STORED.value, ShardState.VERIFIED.value}
@@ -37,7 +38,7 @@ def placement(
     holding = {shard.account_id for chunk in chunks for shard in chunk.shards}
     accounts = account_views.list_accounts(session, config, user_id)
     return Placement(
-        protection=version.protection,
+        protection=session.scalars(select(User.protection).where(User.id == user_id)).one(),
         survives=_survives(session, chunks),
         chunks=chunks,
         accounts=tuple(account for account in accounts if account.id in holding),

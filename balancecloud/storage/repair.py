@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 
 from balancecloud.clouds.provider import ObjectId, Provider, Shard
 from balancecloud.crypto import shards
-from balancecloud.errors import IntegrityError, LeaseLost, ObjectDiffers, ProviderError
+from balancecloud.errors import IntegrityError, LeaseLost, ObjectDiffers, ProviderError, Temporary
 from balancecloud.models.clouds import Pack, ShardRow
 from balancecloud.models.states import ShardState
 from balancecloud.storage import cleanup, erasure
 from balancecloud.storage.case import (
     Case,
+    Refusal,
     confirm,
     count_bytes,
     demand_linked,
@@ -79,6 +80,7 @@ def _put(case: Case, lost: KnownShard, parcel: Parcel) -> ProviderError | None:
 def _begin(case: Case, provider: Provider, lost: KnownShard, parcel: Parcel) -> ObjectId | None:
     """Clear the place, reserve an id and commit the intent."""
     if parcel.account == lost.account_id:
+        _demand_lost(case, lost)
         _clear_away(provider, lost)
     object_id = reserve(provider)
     with case.tools.sessions.begin() as session:
@@ -87,6 +89,14 @@ def _begin(case: Case, provider: Provider, lost: KnownShard, parcel: Parcel) -> 
             _leave_behind(session, case, lost)
         _write_intent(session, case, lost, parcel, object_id)
     return object_id
+
+
+def _demand_lost(case: Case, lost: KnownShard) -> None:
+    """Refusal when the shard is not as it was: it proved itself, or its account came back."""
+    with case.tools.sessions() as session:
+        row = session.get(ShardRow, (case.pack.id, lost.index))
+    if row is None or (row.account_id, row.state) != (lost.account_id, lost.state):
+        raise Refusal((), Temporary())
 
 
 def _clear_away(provider: Provider, lost: KnownShard) -> None:
@@ -135,13 +145,17 @@ def _leave_behind(session: Session, case: Case, lost: KnownShard) -> None:
 def _write_intent(
     session: Session, case: Case, lost: KnownShard, parcel: Parcel, object_id: ObjectId | None
 ) -> None:
-    """Point the shard's row to where it will lie; LeaseLost when the row is not as it was."""
+    """Point the shard's row to where it will lie; Refusal when it is not as it was: look anew."""
     demand_linked(session, parcel.account, also=lost.account_id)
     row = session.get(
         ShardRow, (case.pack.id, lost.index), with_for_update=True, populate_existing=True
     )
-    if row is None or row.account_id != lost.account_id or row.state is ShardState.DELETING:
+    if row is None or row.state is ShardState.DELETING:
         raise LeaseLost
+    is_as_it_was = row.state is lost.state or parcel.account == lost.account_id
+    if row.account_id != lost.account_id or not is_as_it_was:
+        # In its own place it was cleared away just now, whatever was thought of it meanwhile.
+        raise Refusal((), Temporary())
     is_left_behind = parcel.account != lost.account_id and lost.is_linked
     if row.stored_at is not None and not is_left_behind:
         count_bytes(session, row.account_id, -row.length)

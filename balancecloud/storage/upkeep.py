@@ -194,12 +194,15 @@ def close_if_over(session: Session, job_id: uuid.UUID) -> None:
     left = select(Work.id).where(Work.job_id == job_id)
     if session.scalar(left.where(Work.state.in_((WorkState.DUE, WorkState.LEASED))).limit(1)):
         return
-    found = gather(session, job.user_id)
+    is_cancelled = job.state is JobState.CANCELLING
+    found = [] if is_cancelled else gather(session, job.user_id)
     if found:
         _show(session, found)
         return
     is_dead = session.scalar(left.where(Work.state == WorkState.DEAD).limit(1)) is not None
     job.state = JobState.FAILED if is_dead else JobState.DONE
+    if is_cancelled:
+        job.state = JobState.CANCELLED
     job.finished_at = session.scalar(func.now().select())
     job.retry_at = None
     job.shards_total = job.shards_done

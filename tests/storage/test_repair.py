@@ -261,3 +261,21 @@ def test_storing_comes_before_mending(person: Person) -> None:
     assert claim.kind is WorkKind.STORE
     person.carry_out(claim)
     assert person.claim().kind is WorkKind.REPAIR
+
+
+def test_a_shard_that_proves_itself_while_it_is_read_is_never_cleared_away(hands: Hands) -> None:
+    person = Person.new(*hands, accounts=2)
+    arrived = stored(person, CONTENT[:CHUNK])
+    (pack,) = packs_of(person)
+    first, second = rows_of(person, pack.id)
+    mending.mark(person, first, ShardState.DAMAGED)
+    account_of(person, second.account_id).fail_next("get", Unreachable())
+    for provider in person.memory:
+        provider.calls.clear()
+    gather(person)
+    person.work()
+
+    assert [provider.calls.count("delete") for provider in person.memory] == [0, 0]
+    person.make_due()
+    assert person.work() == []
+    assert_as_asked(person, arrived, CONTENT[:CHUNK])
