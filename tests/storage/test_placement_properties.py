@@ -120,7 +120,7 @@ def fill(sizes: Sequence[int], protection: int, seed: int) -> list[float]:
 SIZES = st.sampled_from([5, 15, 15, 50, 100, 200, 1000, 2000])
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(
     sizes=st.lists(SIZES, min_size=3, max_size=8),
     protection=st.integers(0, 2),
