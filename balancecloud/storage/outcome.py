@@ -28,7 +28,7 @@ from balancecloud.models.library import Version
 from balancecloud.models.states import JobState, VersionState, WorkKind
 from balancecloud.storage import completion, health, upkeep
 from balancecloud.storage.hold import hold
-from balancecloud.storage.parking import Parking, park_beside, park_taken_along
+from balancecloud.storage.parking import Parking, has_cancelled, park_beside, park_taken_along
 from balancecloud.storage.placement import NoPlace
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim, bury, finish, postpone
@@ -120,7 +120,9 @@ def _record_forming(session: Session, claim: Claim, error: Exception, code: str)
     told = error if not isinstance(error, IntegrityError) else Unavailable()
     verdict = judge(told, claim.attempt, sys.maxsize)
     seconds = verdict.seconds or LONGEST_RETRY_SECONDS
-    postpone(session, claim, seconds, code, counts_as_try=verdict.is_a_try)
+    # What a person cancelled meanwhile is not to wait with the rest.
+    rest = 0 if has_cancelled(session, claim) else seconds
+    postpone(session, claim, rest, code, counts_as_try=verdict.is_a_try)
     parking = Parking(verdict.job_state, verdict.version_state, code, seconds)
     jobs = park_taken_along(session, claim, parking, counts_as_try=verdict.is_a_try)
     values = {"reason": code, "seconds": seconds, "attempt": claim.attempt}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, extract, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, extract, func, select, update
 from sqlalchemy.orm import Session
 
 from balancecloud.models.clouds import CloudAccount
@@ -92,11 +92,9 @@ def park_taken_along(
 ) -> set[uuid.UUID]:
     """Park the small chunks of which a claim was to form packs; return their jobs."""
     is_due = (
-        Work.user_id == claim.user_id,
-        Work.kind == WorkKind.STORE,
-        Work.run == TAIL,
-        Work.state == WorkState.DUE,
+        *_taken_along(claim),
         Work.due_at <= func.statement_timestamp(),
+        Work.job_id.is_(None) | Work.job_id.not_in(_cancelled(claim)),
     )
     tries = Work.attempt if counts_as_try else func.greatest(0, Work.attempt - 1)
     parked = session.execute(
@@ -112,6 +110,25 @@ def park_taken_along(
     return jobs
 
 
+def has_cancelled(session: Session, claim: Claim) -> bool:
+    """Return whether a person cancelled something of which a claim was to form packs."""
+    found = select(Work.id).where(*_taken_along(claim), Work.job_id.in_(_cancelled(claim)))
+    return session.scalar(found.limit(1)) is not None
+
+
+def _taken_along(claim: Claim) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Work.user_id == claim.user_id,
+        Work.kind == WorkKind.STORE,
+        Work.run == TAIL,
+        Work.state == WorkState.DUE,
+    )
+
+
+def _cancelled(claim: Claim) -> Select[uuid.UUID]:
+    return select(Job.id).where(Job.user_id == claim.user_id, Job.state == JobState.CANCELLING)
+
+
 def _first_back(session: Session, user_id: uuid.UUID) -> float | None:
     """Return the seconds until the first account that rests may be asked."""
     rest = func.min(extract("epoch", CloudAccount.paused_until - func.statement_timestamp()))
@@ -125,7 +142,6 @@ def _postpone(
     session: Session, claim: Claim, parking: Parking, seconds: float
 ) -> Sequence[Row[uuid.UUID, uuid.UUID | None]]:
     until = _in(seconds)
-    cancelled = select(Job.id).where(Job.user_id == claim.user_id, Job.state == JobState.CANCELLING)
     free = (
         select(Work.id)
         .where(
@@ -135,7 +151,7 @@ def _postpone(
             Work.due_at < until,
             Work.id != claim.id,
             # What is cancelled ends at once, whatever the accounts do.
-            Work.job_id.is_(None) | Work.job_id.not_in(cancelled),
+            Work.job_id.is_(None) | Work.job_id.not_in(_cancelled(claim)),
         )
         .limit(AT_MOST)
         .with_for_update(skip_locked=True)

@@ -77,6 +77,7 @@ class Pipeline:
         self._error: BaseException | None = None
         self._again: deque[_Shipment] = deque()
         self._under_way = 0
+        self._may_go = False
         self._sent: dict[uuid.UUID, _Shipment] = {}
 
     def run(self, loads: Iterator[Load], stored: Stored) -> None:
@@ -157,6 +158,9 @@ class Pipeline:
     def _attempt(self, shipment: _Shipment) -> Attempt | None:
         """Seal a load and find its place; None when nothing is left of it."""
         load = shipment.load
+        if not self._may_go:
+            self._desk.refuse_early(load.versions[0])
+            self._may_go = True
         while (sealed := load.seal(self._tools)) is not None:
             try:
                 return self._desk.place(load, sealed)

@@ -99,7 +99,9 @@ def test_an_account_that_holds_data_is_not_let_go(owner: Program, house: House) 
 def test_what_is_deleted_for_good_leaves_no_object_anywhere(owner: Program, house: House) -> None:
     for file in owner.get("/api/files")["files"]:
         answer = owner.delete(f"/api/files/{file['id']}", params={"permanent": "true"})
-        owner.wait_for_job(answer.headers["Location"].rpartition("/")[2])
+        # Of a pack that others share only the last one's deletion has something to remove.
+        if "Location" in answer.headers:
+            owner.wait_for_job(answer.headers["Location"].rpartition("/")[2])
     assert owner.get("/api/files/storage/usage")["used_bytes"] == 0
     assert owner.get("/api/files")["total"] == 0
     assert all(account["stored_bytes"] == 0 for account in owner.accounts())

@@ -189,6 +189,33 @@ def test_cancelling_one_job_does_not_lose_the_others_in_its_pack(person: Person)
     person.check_settled()
 
 
+def test_what_is_cancelled_while_its_pack_fails_for_now_does_not_wait_with_it(
+    person: Person,
+) -> None:
+    lost = person.upload(b"lost", name="lost")
+    kept = person.upload(b"kept", name="kept")
+    for account in person.memory:
+        account.fail_next("put", Unreachable(), times=9)
+    told: list[bool] = []
+
+    def cancel() -> None:
+        if not told:
+            told.append(True)
+            with person.tools.sessions.begin() as session:
+                jobs.cancel(session, person.user_id, lost.job_id)
+
+    assert isinstance(person.carry_out(person.claim(), cancel), Unreachable)
+    for account in person.memory:
+        account.stop_failing()
+    person.work()
+
+    assert person.job(lost.job_id).state is JobState.CANCELLED
+    person.make_due()
+    assert person.work() == []
+    assert_all_read(person, kept, [b"kept"])
+    person.check_settled()
+
+
 def test_a_cancelled_job_of_small_files_ends_at_once(person: Person) -> None:
     lost = person.upload(b"lost", name="lost")
     kept = person.upload(b"kept", name="kept")
