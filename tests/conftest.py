@@ -82,7 +82,7 @@ def redis_url(valkey: Valkey) -> str:
 
 @pytest.fixture
 def config(postgres_url: str, redis_url: str, tmp_path: Path) -> Config:
-    """Settings with fresh secrets, a data folder of the test's own and short leases."""
+    """Settings with fresh secrets, a data folder of the test's own, short leases and no quiet."""
     data_dir = tmp_path / "data"
     data_dir.mkdir(mode=0o700)
     return Config(
@@ -96,4 +96,5 @@ def config(postgres_url: str, redis_url: str, tmp_path: Path) -> Config:
         data_dir=data_dir,
         lease_seconds=2.0,
         heartbeat_seconds=0.5,
+        pack_quiet_seconds=0.0,
     )

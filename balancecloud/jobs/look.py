@@ -20,8 +20,9 @@ from balancecloud.jobs.stop import StopSign
 from balancecloud.jobs.store import store
 from balancecloud.models.states import WorkKind
 from balancecloud.storage import work
+from balancecloud.storage.heartbeat import Heartbeat, Lease
 from balancecloud.storage.outcome import KeepsDying, settle
-from balancecloud.storage.work import Claim, Heartbeat, Lease
+from balancecloud.storage.work import Claim
 
 # A worker starts afresh after this long, so that nothing it holds grows old.
 LONGEST_LOOK_SECONDS: Final = 600.0

@@ -9,7 +9,8 @@ from balancecloud.errors import Cancelled, LeaseLost, ShuttingDown
 from balancecloud.jobs.bench import Bench
 from balancecloud.models.jobs import Job
 from balancecloud.models.states import JobState, WorkKind
-from balancecloud.storage.work import Claim, Heartbeat
+from balancecloud.storage.heartbeat import Heartbeat
+from balancecloud.storage.work import Claim
 
 # A person who cancels is obeyed within two seconds; the row is not read more often than this.
 SECONDS_BETWEEN_LOOKS: Final = 1.0

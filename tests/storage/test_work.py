@@ -15,7 +15,8 @@ from balancecloud.models.jobs import Job, Work
 from balancecloud.models.people import User
 from balancecloud.models.states import JobKind, JobState, WorkKind, WorkState
 from balancecloud.storage import work
-from balancecloud.storage.work import Claim, Heartbeat, Lease
+from balancecloud.storage.heartbeat import Heartbeat, Lease
+from balancecloud.storage.work import Claim
 from tests.fakes.manual_clock import ManualClock
 
 pytestmark = pytest.mark.real

@@ -75,9 +75,10 @@ def weather_a_storm(place: StormyHouse, files: int) -> None:
     patience = 60 + 3 * files
     reader = Reader(owner.base).sign_in(owner.email)
     with Witness(place, owner, reader) as witness:
-        stored = _send(owner, witness, sizes[: 2 * third])
+        stored = _send(owner, witness, sizes[:third])
         wait_until(lambda: place.stored_files() >= third, patience, "the first third")
         place.revoke(*REVOKED)
+        stored |= _send(owner, witness, sizes[third : 2 * third])
         is_out = "sign_in_again"
         wait_until(lambda: place.account_states()[revoked] == is_out, 60, "the loss of the grant")
         wait_until(lambda: place.stored_files() >= 2 * third, patience, "the second third")

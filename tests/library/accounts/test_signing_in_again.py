@@ -344,7 +344,7 @@ def test_f28_a_grant_revoked_in_mid_upload_parks_the_job_until_the_person_comes_
     assert row_of(gateway, account_id).state is AccountState.SIGN_IN_AGAIN
     attempt = come_back(gateway, person, begin_again(gateway, person, account_id), address)
     linked = confirm_link(gateway, person, attempt)
-    assert set(linked.work_ids) == set(arrived.work_ids)
+    assert set(linked.work_ids) >= set(arrived.work_ids)
     assert uploader.work() == []
     assert uploader.job(arrived.job_id).state is JobState.DONE
     assert uploader.read(uploader.version(arrived).id) == b"one"
