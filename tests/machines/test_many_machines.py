@@ -127,6 +127,7 @@ def _is_being_stored(world: World, job_id: str) -> bool:
     return bool(counts["sealed"])
 
 
+@pytest.mark.long
 def test_a_tick_that_dies_keeps_no_file_from_being_stored(world: World) -> None:
     world.machines.kill(TICK)
     try:
