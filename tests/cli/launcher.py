@@ -53,6 +53,13 @@ class Launcher:
         except (OSError, ValueError):
             return False
 
+    def is_another(self, name: str, before: int) -> bool:
+        """Whether the child runs as another process; one that is just being replaced does not."""
+        try:
+            return self.child(name) != before
+        except FileNotFoundError:
+            return False
+
     def child(self, name: str) -> int:
         """Return the number of a child's process."""
         return int((self.data_dir / "pids" / name).read_text().split()[0])

@@ -174,6 +174,7 @@ def test_a_given_database_is_filled_and_its_secrets_written(
     assert len(list(tmp_path.iterdir())) == 5
 
 
+@pytest.mark.long
 def test_a_stopped_installation_is_backed_up_too(backup: Path, desk: Path, tmp_path: Path) -> None:
     restore(backup, desk, DATA_DIR=str(tmp_path / "data"))
 

@@ -143,8 +143,8 @@ def test_a_child_that_dies_is_started_again(running: Launcher, name: str) -> Non
     os.kill(before, signal.SIGKILL)
 
     pid_file = running.data_dir / "pids" / name
-    wait_until(lambda: pid_file.exists() and running.child(name) != before, 15)
-    wait_until(running.is_healthy, 30)
+    wait_until(lambda: pid_file.exists() and running.is_another(name, before), 30)
+    wait_until(running.is_healthy, 60)
     assert running.child(name) != before
     assert running.is_healthy()
     assert f"{name} ended (signal 9)" in running.says()

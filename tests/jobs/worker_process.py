@@ -30,7 +30,7 @@ from balancecloud.storage.tools import Tools
 class SlowFolder(Folder):
     """A folder that takes its time."""
 
-    seconds = 0.25
+    seconds = 0.15
 
     def put(self, name: ShardName, shard: Shard, object_id: ObjectId | None) -> StoredObject:
         SYSTEM_CLOCK.sleep(self.seconds)

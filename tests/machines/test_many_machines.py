@@ -140,6 +140,7 @@ def test_a_tick_that_dies_keeps_no_file_from_being_stored(world: World) -> None:
     world.assert_nothing_is_lost(WEBS[0])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("victim", "other"), [WEBS, pytest.param(*WEBS[::-1], marks=pytest.mark.long)]
 )

@@ -137,6 +137,7 @@ def sharing(config: Config, database: sessionmaker[Session]) -> Mortal:
     return Mortal(config, database, CHUNK // 2)
 
 
+@pytest.mark.long
 @EACH_STEP
 def test_a_pack_killed_at_each_step_ends_with_every_file_once(
     sharing: Mortal, traits: Traits, first: int

@@ -113,6 +113,7 @@ def kill_at_each(mortal: Mortal, harm: Harm, traits: Traits, steps: range) -> No
     raise AssertionError("mending takes more steps than were tried")
 
 
+@pytest.mark.long
 @HARMS
 @EVERY
 def test_mending_killed_now_and_then_ends_as_asked_with_one_copy(
