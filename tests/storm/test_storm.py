@@ -90,7 +90,7 @@ def weather_a_storm(place: StormyHouse, files: int) -> None:
     _judge(place, owner, stored)
     assert place.account_states()[filled] == "full"
     assert witness.lies == []
-    assert witness.samples > files
+    assert witness.samples > files // 5
 
 
 def _sizes(files: int) -> list[int]:
