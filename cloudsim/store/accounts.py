@@ -9,6 +9,7 @@ from typing import Literal, NewType
 
 from cloudsim.clock import Clock
 from cloudsim.store.database import Database
+from cloudsim.store.memory import Memory
 
 AccountId = NewType("AccountId", int)
 Provider = Literal["google", "microsoft"]
@@ -67,6 +68,7 @@ class Accounts:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._known: Memory[AccountId, Account] = Memory(database, "accounts")
 
     def settle_first_people(self) -> None:
         """Give a new world its first inhabitants; an inhabited one is left alone."""
@@ -112,7 +114,7 @@ class Accounts:
         return self._one("a.provider = ? AND a.address = ?", provider, address.lower())
 
     def by_id(self, account_id: AccountId) -> Account | None:
-        return self._one("a.id = ?", account_id)
+        return self._known.find(account_id, lambda: self._one("a.id = ?", account_id))
 
     def all(self) -> list[Account]:
         with self._database.reading() as rows:

@@ -129,6 +129,16 @@ CREATE TABLE IF NOT EXISTS tokens (
 CREATE INDEX IF NOT EXISTS tokens_by_grant ON tokens (grant_id, refresh, created);
 """
 
+# Each request reads who asks, which seldom changes: what is remembered of it is told when it does.
+_TOPICS = {"sign-ins": ("grants", "tokens"), "accounts": ("people", "accounts")}
+_TELLING = "".join(
+    f"CREATE TRIGGER IF NOT EXISTS {table}_{done} AFTER {done} ON {table}"
+    f" BEGIN SELECT changed('{topic}'); END;\n"
+    for topic, tables in _TOPICS.items()
+    for table in tables
+    for done in ("INSERT", "UPDATE", "DELETE")
+)
+
 # A folder of before there were changes holds objects that no change tells of.
 _CATCH_UP = """
 INSERT INTO changes (object, account, parent, maker, removed, at)
@@ -145,6 +155,8 @@ class Database:
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
         self._connection.create_function("moment", 0, clock.now)
+        self._changes = dict.fromkeys(_TOPICS, 0)
+        self._connection.create_function("changed", 1, self._note_change)
         for setting in (
             "journal_mode=WAL",
             "synchronous=OFF",
@@ -153,7 +165,7 @@ class Database:
             "cache_size=-32768",
         ):
             self._connection.execute(f"PRAGMA {setting}")
-        self._connection.executescript(f"BEGIN; {_SCHEMA} {_CATCH_UP} COMMIT;")
+        self._connection.executescript(f"BEGIN; {_SCHEMA} {_TELLING} {_CATCH_UP} COMMIT;")
         self.secret = self._kept_secret()
 
     @contextmanager
@@ -174,9 +186,16 @@ class Database:
                 raise
             self._connection.execute("COMMIT")
 
+    def changes_of(self, topic: str) -> int:
+        """Give a number that is another one as soon as rows of this topic are being changed."""
+        return self._changes[topic]
+
     def close(self) -> None:
         with self._guard:
             self._connection.close()
+
+    def _note_change(self, topic: str) -> None:
+        self._changes[topic] += 1
 
     def _kept_secret(self) -> bytes:
         with self.changing() as rows:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from cloudsim.clock import Clock
 from cloudsim.store.accounts import AccountId
 from cloudsim.store.database import Database
+from cloudsim.store.memory import Memory
 
 ACCESS_LIFETIME_S = 3599
 CODE_LIFETIME_S = 600
@@ -83,6 +84,7 @@ class Grants:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._tokens: Memory[tuple[str, bool], tuple[Granted, float]] = Memory(database, "sign-ins")
 
     def consent(self, consent: Consent) -> str:
         """Record the approval and give the code for it."""
@@ -157,17 +159,26 @@ class Grants:
 
     def by_token(self, token: str, *, refresh: bool) -> Granted:
         """Find what a live token stands for; BadToken otherwise."""
+        hashed = _hash(token)
+        known = self._tokens.find((hashed, refresh), lambda: self._read(hashed, refresh=refresh))
+        if known is None:
+            raise BadToken
+        granted, expires = known
+        if expires <= self._clock.now():
+            raise OldToken
+        return granted
+
+    def _read(self, hashed: str, *, refresh: bool) -> tuple[Granted, float] | None:
         with self._database.reading() as rows:
             row = rows.execute(
                 "SELECT t.grant_id, t.scopes, t.expires, g.account, g.client FROM tokens t"
                 " JOIN grants g ON g.id = t.grant_id WHERE t.hash = ? AND t.refresh = ?",
-                (_hash(token), refresh),
+                (hashed, refresh),
             ).fetchone()
         if row is None:
-            raise BadToken
-        if row["expires"] <= self._clock.now():
-            raise OldToken
-        return Granted(row["grant_id"], row["account"], row["client"], _scopes(row["scopes"]))
+            return None
+        scopes = _scopes(row["scopes"])
+        return Granted(row["grant_id"], row["account"], row["client"], scopes), row["expires"]
 
     def note_refresh(self, token: str, lifetime_of: str) -> None:
         """Let a refresh token that is used live on: it dies only of disuse."""
