@@ -16,13 +16,14 @@ from types import FrameType
 from typing import Any, Final
 
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq.executions import Execution
 from rq.job import Job
 from rq.queue import Queue
 from rq.utils import current_timestamp, now
 from rq.worker import Worker
-from rq.worker_registration import clean_worker_registry
+from rq.worker_registration import clean_worker_registry, register
 
 from balancecloud.config import Secret
 from balancecloud.live.rings import SignedJson, ring_class, ring_queue
@@ -64,6 +65,11 @@ class Listener(Worker):
             clean_worker_registry(queue)
             self._forget_abandoned(queue)
         self.last_cleaned_at = now()  # type: ignore[assignment] # RQ begins with None
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Show that we live, and among whom: RQ says the latter once, and Redis may forget it."""
+        super().heartbeat(timeout, pipeline)
+        register(self, pipeline)
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
         """Say in Redis that the ring is being answered; what is under way needs no Redis."""

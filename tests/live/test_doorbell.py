@@ -285,6 +285,24 @@ def test_commands_over_redis_are_not_heard(redis: Redis, bell: Doorbell, helper:
     assert helper.wait_for(2)[-1] == str(row)
 
 
+def test_a_worker_is_seen_again_after_redis_forgot_all(
+    redis: Redis, bell: Doorbell, helper: Helper
+) -> None:
+    helper.start()
+    bell.ring(uuid.uuid4())
+    helper.wait_for(1)
+    threading.Event().wait(0.3)
+
+    redis.flushall()
+    redis.client_kill_filter(_type="normal", skipme=True)
+
+    for _ in range(100):
+        if bell.workers():
+            break
+        threading.Event().wait(0.1)
+    assert bell.workers() == 1
+
+
 def test_an_idle_worker_ends_at_once(bell: Doorbell, helper: Helper) -> None:
     helper.start()
     bell.ring(uuid.uuid4())
