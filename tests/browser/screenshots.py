@@ -134,7 +134,7 @@ def photograph(studio: Studio, folder: Path) -> None:
 
 def sign_in_again(studio: Studio, visitor: Visitor, state: object) -> None:
     """Have a grant taken back at the provider, notice it, and come back as somebody else."""
-    take_grants_back(studio.house.data_dir, ARCHIVE)
+    take_grants_back(studio.house.simulator, f"google/{ARCHIVE}")
     visitor.go("/clouds")
     card = visitor.page.locator(".account").filter(has_text=ARCHIVE)
     card.get_by_role("button", name="Look again").click()
