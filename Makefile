@@ -29,10 +29,10 @@ check: $(VENV)/.dev ## Format, lint, types, and which way imports point
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: $(VENV)/.dev ## All tests but the long ones and those of every page
+test: $(VENV)/.dev ## All tests but the long ones and most of the browser's
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not live and not every_page"
 
-test-browser: $(VENV)/.dev ## Every page, theme and width in a real browser
+test-browser: $(VENV)/.dev ## A real browser: every page, theme and width, and what people do there
 	$(BIN)/python -m pytest -m every_page
 
 test-long: $(VENV)/.dev ## Memory with a 2 GB file, and what else takes minutes

@@ -50,6 +50,7 @@ def test_a_file_goes_to_the_clouds_and_comes_back_and_is_deleted(
     assert visitor.complaints == []
 
 
+@pytest.mark.every_page
 def test_a_folder_keeps_its_tree_and_waits_for_an_account(visitor: Visitor, tree: Path) -> None:
     page = visitor.page
     visitor.upload(folder=tree)
@@ -65,6 +66,7 @@ def test_a_folder_keeps_its_tree_and_waits_for_an_account(visitor: Visitor, tree
     assert visitor.complaints == []
 
 
+@pytest.mark.every_page
 def test_folders_are_made_found_and_refused(visitor: Visitor) -> None:
     page = visitor.page
     for _ in range(2):
@@ -81,6 +83,7 @@ def test_folders_are_made_found_and_refused(visitor: Visitor) -> None:
     expect(page.locator("main")).to_contain_text("This folder is empty")
 
 
+@pytest.mark.every_page
 def test_settings_change_the_look_and_end_sessions(visitor: Visitor) -> None:
     page = visitor.page
     visitor.go("/settings")
@@ -99,6 +102,7 @@ def test_settings_change_the_look_and_end_sessions(visitor: Visitor) -> None:
     expect(page).to_have_url(re.compile("/sign-in$"))
 
 
+@pytest.mark.every_page
 def test_a_refused_upload_says_why_and_the_same_form_can_be_sent_again(
     visitor: Visitor, tmp_path: Path
 ) -> None:
@@ -117,6 +121,7 @@ def test_a_refused_upload_says_why_and_the_same_form_can_be_sent_again(
         expect(page.locator(".jobfiles")).to_contain_text("notes (2).txt")
 
 
+@pytest.mark.every_page
 @pytest.mark.parametrize("visitor", [True], ids=["with scripts"], indirect=True)
 def test_lost_contact_is_said_and_mended(visitor: Visitor, tmp_path: Path) -> None:
     page = visitor.page
@@ -138,6 +143,7 @@ DROP = """() => {
 }"""
 
 
+@pytest.mark.every_page
 @pytest.mark.parametrize("visitor", [True], ids=["with scripts"], indirect=True)
 def test_a_file_dropped_on_the_list_is_uploaded(visitor: Visitor) -> None:
     visitor.go("/files")

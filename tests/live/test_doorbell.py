@@ -3,13 +3,8 @@
 import json
 import os
 import pickle
-import signal
-import subprocess
-import sys
-import threading
 import uuid
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,82 +13,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq.exceptions import NoSuchJobError
 from rq.queue import Queue
-from rq.utils import as_text
 
 from balancecloud.config import Secret
 from balancecloud.live.doorbell import MOST_WAITING, Doorbell
 from balancecloud.live.rings import LOOK, QUEUE_NAME, Ring, SignedJson, ring_class, ring_queue
+from tests.live.listener_process import KEY, Helper
 
 pytestmark = pytest.mark.real
 
-KEY = Secret(bytes(range(32)))
 QUEUE_KEY = f"rq:queue:{QUEUE_NAME}"
-
-
-@pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def bell(redis: Redis) -> Doorbell:
-    return Doorbell(redis, KEY)
-
-
-class Helper:
-    """A worker process of our own code that writes each id it is rung for into a file."""
-
-    def __init__(self, redis_url: str, folder: Path) -> None:
-        self.answered = folder / "answered"
-        self.log = folder / "log"
-        self._url = redis_url
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self, then: str = "pass") -> None:
-        code = f"""
-import threading, time, uuid
-from pathlib import Path
-from redis import Redis
-from balancecloud.config import Secret
-from balancecloud.live.listener import Listener, listen
-
-Listener.last_seconds = 2.0
-stopping = threading.Event()
-
-def look(row):
-    with Path({str(self.answered)!r}).open("a") as file:
-        file.write(str(row) + chr(10))
-    {then}
-
-listen(Redis.from_url({self._url!r}), Secret(bytes(range(32))), {{"look": look}}, stopping)
-"""
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen([sys.executable, "-c", code], stderr=log, stdout=log)
-
-    def rows(self) -> list[str]:
-        return self.answered.read_text().split() if self.answered.exists() else []
-
-    def wait_for(self, count: int) -> list[str]:
-        for _ in range(400):
-            if len(self.rows()) >= count:
-                break
-            threading.Event().wait(0.05)
-        return self.rows()
-
-    def stop(self, number: int = signal.SIGTERM) -> int | None:
-        if self._process is None:
-            return None
-        if self._process.poll() is None:
-            os.kill(self._process.pid, number)
-        return self._process.wait(timeout=20)
-
-
-@pytest.fixture
-def helper(redis_url: str, tmp_path: Path) -> Iterator[Helper]:
-    helper = Helper(redis_url, tmp_path)
-    yield helper
-    helper.stop(signal.SIGKILL)
 
 
 def push(redis: Redis, data: bytes, **fields: str) -> str:
@@ -268,105 +196,6 @@ def test_an_answered_ring_leaves_nothing_behind(
     assert not redis.keys("rq:failed:*")
     assert "canary" not in helper.log.read_text()
     assert "RuntimeError" in helper.log.read_text()
-
-
-def test_commands_over_redis_are_not_heard(redis: Redis, bell: Doorbell, helper: Helper) -> None:
-    helper.start()
-    bell.ring(uuid.uuid4())
-    helper.wait_for(1)
-    [worker] = redis.smembers("rq:workers")
-    name = as_text(worker).removeprefix("rq:worker:")
-
-    heard_by = redis.publish(f"rq:pubsub:{name}", '{"command": "shutdown"}')
-    redis.set("rq:suspended", "1")
-    bell.ring(row := uuid.uuid4())
-
-    assert heard_by == 0
-    assert helper.wait_for(2)[-1] == str(row)
-
-
-def test_a_worker_is_seen_again_after_redis_forgot_all(
-    redis: Redis, bell: Doorbell, helper: Helper
-) -> None:
-    helper.start()
-    bell.ring(uuid.uuid4())
-    helper.wait_for(1)
-    threading.Event().wait(0.3)
-
-    redis.flushall()
-    redis.client_kill_filter(_type="normal", skipme=True)
-
-    for _ in range(100):
-        if bell.workers():
-            break
-        threading.Event().wait(0.1)
-    assert bell.workers() == 1
-
-
-def test_an_idle_worker_ends_at_once(bell: Doorbell, helper: Helper) -> None:
-    helper.start()
-    bell.ring(uuid.uuid4())
-    helper.wait_for(1)
-    threading.Event().wait(0.3)
-
-    assert helper.stop() == 0
-    assert bell.workers() == 0
-
-
-def test_f_39_the_first_sigterm_reaches_what_is_under_way(bell: Doorbell, helper: Helper) -> None:
-    helper.start("assert stopping.wait(15); Path(file.name).open('a').write('ended ')")
-    bell.ring(uuid.uuid4())
-    helper.wait_for(1)
-    threading.Event().wait(0.2)
-
-    assert helper.stop() == 0
-    assert helper.rows()[-1] == "ended"
-
-
-def test_f_39_what_does_not_hear_ends_all_the_same(bell: Doorbell, helper: Helper) -> None:
-    helper.start("time.sleep(50)")
-    bell.ring(uuid.uuid4())
-    helper.wait_for(1)
-    threading.Event().wait(0.2)
-
-    assert helper.stop() == 0
-
-
-def test_what_is_under_way_hears_of_the_workers_death(bell: Doorbell, helper: Helper) -> None:
-    helper.start("assert stopping.wait(15); Path(file.name).open('a').write('ended ')")
-    bell.ring(uuid.uuid4())
-    helper.wait_for(1)
-    threading.Event().wait(0.2)
-
-    helper.stop(signal.SIGKILL)
-
-    assert helper.wait_for(2)[-1] == "ended"
-
-
-def test_a_worker_starts_after_one_that_was_killed(bell: Doorbell, helper: Helper) -> None:
-    helper.start()
-    bell.ring(uuid.uuid4())
-    helper.wait_for(1)
-    helper.stop(signal.SIGKILL)
-
-    helper.start()
-    bell.ring(uuid.uuid4())
-
-    assert len(helper.wait_for(2)) == 2
-
-
-def test_what_a_killed_worker_left_is_swept(redis: Redis, helper: Helper, bell: Doorbell) -> None:
-    redis.lpush(f"{QUEUE_KEY}:intermediate", "left")
-    redis.hset("rq:job:left", mapping={"status": "started"})
-    redis.zadd(f"rq:wip:{QUEUE_NAME}", {"left:execution": 1})
-    redis.sadd(f"rq:workers:{QUEUE_NAME}", "rq:worker:gone")
-    helper.start()
-    bell.ring(uuid.uuid4())
-    helper.wait_for(1)
-
-    assert not redis.exists("rq:job:left")
-    assert redis.zcard(f"rq:wip:{QUEUE_NAME}") <= 1
-    assert bell.workers() == 1
 
 
 def test_rings_do_not_pile_up_while_nobody_answers(redis: Redis, bell: Doorbell) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 
 from balancecloud.app import create_app
 from balancecloud.config import Config
@@ -12,10 +14,30 @@ from tests.web.browser import Browser
 from tests.web.program import Program
 
 
+class CompiledOnce(BytecodeCache):
+    """Templates as compiled for an earlier application: that takes longer than most tests."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session")
+def compiled() -> CompiledOnce:
+    return CompiledOnce()
+
+
 @pytest.fixture
-def app(config: Config) -> Iterator[Flask]:
+def app(config: Config, compiled: CompiledOnce) -> Iterator[Flask]:
     """The whole application on real servers."""
     app = create_app(config)
+    app.jinja_env.bytecode_cache = compiled
     yield app
     with app.app_context():
         db.engine.dispose()

@@ -14,7 +14,7 @@ KB = 1000
 ENDING = " \N{EN DASH} BalanceCloud"
 
 
-@pytest.fixture(params=WHOLE)
+@pytest.fixture(scope="session", params=WHOLE)
 def page(request: pytest.FixtureRequest, gallery: FlaskClient) -> Read:
     return read(gallery.get(f"/{request.param}").get_data(as_text=True))
 
