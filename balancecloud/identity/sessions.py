@@ -45,6 +45,7 @@ class SignIn:
     auth_time: datetime
     expires_at: datetime
     is_recent: bool  # the password was given within the last five minutes
+    is_use_due: bool  # its last use was noted a minute ago or more
     person: Person
 
 
@@ -102,16 +103,21 @@ def _find(
     session: Session, config: Config, which: ColumnElement[bool], kind: Kind
 ) -> SignIn | None:
     is_recent = (SessionRow.auth_time > func.now() - RECENT).label("is_recent")
+    is_use_due = _use_is_due().label("is_use_due")
     query = (
-        select(SessionRow, User, is_recent)
+        select(SessionRow, User, is_recent, is_use_due)
         .join(User, User.id == SessionRow.user_id)
         .where(which, SessionRow.kind == kind, User.is_active, _alive(config))
     )
     found = session.execute(query).one_or_none()
     if found is None:
         return None
-    row, user, recent = found
-    return SignIn(row.id, row.kind, row.auth_time, row.expires_at, recent, person_of(user))
+    row, user, recent, due = found
+    return SignIn(row.id, row.kind, row.auth_time, row.expires_at, recent, due, person_of(user))
+
+
+def _use_is_due() -> ColumnElement[bool]:
+    return SessionRow.last_seen_at < func.now() - TOUCH_EVERY
 
 
 def _alive(config: Config) -> ColumnElement[bool]:
@@ -125,7 +131,7 @@ def touch(session: Session, session_id: uuid.UUID) -> None:
     """Note that a session is in use; at most one write a minute."""
     session.execute(
         update(SessionRow)
-        .where(SessionRow.id == session_id, SessionRow.last_seen_at < func.now() - TOUCH_EVERY)
+        .where(SessionRow.id == session_id, _use_is_due())
         .values(last_seen_at=func.now())
     )
 

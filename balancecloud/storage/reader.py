@@ -49,7 +49,11 @@ class Reading:
 
 
 def open_version(tools: Tools, session: Session, version: Version) -> Reading:
-    """Open a version's keys; nothing is fetched yet."""
+    """Open a version's keys; nothing is fetched yet.
+
+    The version is taken out of the session: at the session's end it would be read anew.
+    """
+    session.expunge(version)
     user_key = version_keys.user_key(session, tools.keys, version.user_id, version.epoch)
     keys = VersionKeys(user_key, version_keys.file_key(version, user_key))
     return Reading(tools, version, keys, spooled.of_version(session, tools.keys, version.id))

@@ -67,6 +67,8 @@ def of_versions(
 ) -> dict[uuid.UUID, SpooledUpload]:
     """Return the uploads that hold versions' bytes, those that are there, by version."""
     uploads = session.scalars(select(Upload).where(Upload.version_id.in_(version_ids))).all()
+    if not uploads:
+        return {}
     parts: defaultdict[uuid.UUID, list[SpoolPart]] = defaultdict(list)
     rows = select(SpoolPart).where(SpoolPart.upload_id.in_([upload.id for upload in uploads]))
     for row in session.scalars(rows.order_by(SpoolPart.upload_id, SpoolPart.number)):

@@ -232,7 +232,7 @@ def _signed_in() -> SignedIn | None:
 
 def _load_sign_in(_request: object) -> SignedIn | None:
     found = _by_token() if carries_bearer() else _by_cookie()
-    if found and not _is_background():
+    if found and found.sign_in.is_use_due and not _is_background():
         _note_use(found.sign_in.session_id)
     return found
 

@@ -1,12 +1,19 @@
 """Ranges and headers of downloads."""
 
+import io
+import secrets
+
 import pytest
+from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from balancecloud.errors import BadRangeAsked
+from balancecloud.extensions import db
 from balancecloud.library.downloads import ByteRange, parse_range
 from balancecloud.web.downloads import PIECE, disposition, in_pieces
+from tests.web.program import Program
 
 
 @given(size=st.integers(1, 10_000), data=st.data())
@@ -59,3 +66,23 @@ def test_t_32_a_reader_is_sent_small_pieces_of_the_same_bytes(lengths: list[int]
     pieces = list(in_pieces(iter(stretches)))
     assert b"".join(pieces) == b"".join(stretches)
     assert all(0 < len(piece) <= PIECE for piece in pieces)
+
+
+def test_a_range_asks_the_database_few_things(app: Flask, program: Program) -> None:
+    program.register()
+    content = secrets.token_bytes(100_000)
+    bearer = {"Authorization": f"Bearer {program.token}"}
+    form = {"file": (io.BytesIO(content), "a.bin")}
+    made = program.client.post("/api/files/upload", data=form, headers=bearer).get_json()
+    asked: list[str] = []
+    with app.app_context():
+        engine = db.engine
+
+    event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    answer = program.call(
+        "GET", f"/api/files/{made['id']}/download", headers={"Range": "bytes=50000-50099"}
+    )
+
+    assert answer.data == content[50_000:50_100]
+    # Is the token revoked, who is it, the node, its version, the person's key, upload and parts.
+    assert len(asked) == 7, asked
