@@ -91,12 +91,12 @@ def descendants(session: Session, user_id: uuid.UUID, node_id: uuid.UUID) -> int
 
 def below(node_id: uuid.UUID) -> Select[uuid.UUID]:
     """Return the query of the ids of a node and all below it."""
-    return select(_tree_of(node_id).c.id)
+    return select(levels(node_id).c.id)
 
 
 def locking(node_id: uuid.UUID) -> Select[uuid.UUID]:
     """Return the query that locks a node and all below it, from the top down as uploads do."""
-    tree_of = _tree_of(node_id)
+    tree_of = levels(node_id)
     return (
         select(Node.id)
         .join(tree_of, tree_of.c.id == Node.id)
@@ -105,7 +105,8 @@ def locking(node_id: uuid.UUID) -> Select[uuid.UUID]:
     )
 
 
-def _tree_of(node_id: uuid.UUID) -> CTE:
+def levels(node_id: uuid.UUID) -> CTE:
+    """Return the table of the ids of a node and all below it, each with how far below."""
     depth = literal(0).label("depth")
     tree_of = select(Node.id, depth).where(Node.id == node_id).cte("below", recursive=True)
     return tree_of.union_all(

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from balancecloud.errors import Invalid
-from balancecloud.library import nodes, placements, removal, usage
+from balancecloud.library import nodes, placements, rearranging, removal, tree, usage
 from balancecloud.library.views import AccountView, NodeView
 from balancecloud.web import context, downloads
 from balancecloud.web.api.respond import answer, body
@@ -77,6 +77,29 @@ def upload() -> ResponseReturnValue:
     if len(stored) > 1:
         made["files"] = [as_json(node) for node in stored]
     return answer(made, 201)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of a node; what is not named stays. A parent of null is the root."""
+
+    name: str | None = None
+    parent_id: uuid.UUID | None = None
+
+
+@blueprint.patch("/<uuid:node_id>")
+def change(node_id: uuid.UUID) -> ResponseReturnValue:
+    session, user_id = context.session(), context.person().id
+    tree.find_node(session, user_id, node_id)
+    wanted = body(Change)
+    if "parent_id" in request.get_json():
+        changed = rearranging.move(session, user_id, node_id, wanted.parent_id, wanted.name)
+    elif wanted.name is not None:
+        changed = rearranging.rename(session, user_id, node_id, wanted.name)
+    else:
+        problem = "Say what is to change: name, parent_id or both."
+        raise Invalid({}, problem)
+    return answer(as_json(changed))
 
 
 @blueprint.delete("/<uuid:node_id>")

@@ -80,6 +80,7 @@ def job(view: Any, **values: Any) -> dict[str, object]:
 ENDED: Final = {"can_cancel": False, "chunk_map": samples.chunk_map(73, 146, 200)}
 BARE: Final = {"files": (), "chunk_map": None, "accounts": (), "happenings": ()}
 WAITS = "No cloud account is linked. The file waits here, sealed."
+RENAME: Final = {"node": samples.PANORAMA, "crumbs": samples.CRUMBS}
 PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
     "sign-in": ("auth/sign_in.html", {"values": {"email": ""}, "error": None, "next": ""}),
     "sign-in-wrong": (
@@ -181,6 +182,20 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
             "parent": None,
             "values": {"name": "Lisbon"},
             "errors": {"name": ["There is already something with that name."]},
+        },
+    ),
+    "rename": ("files/rename.html", {**RENAME, "name": samples.PANORAMA.name, "errors": {}}),
+    "rename-wrong": (
+        "files/rename.html",
+        {**RENAME, "name": "a/b", "errors": {"name": ["A name can't be a path."]}},
+    ),
+    "move": ("files/move.html", {"places": samples.PLACES, "problem": None}),
+    "move-here": ("files/move.html", {"places": samples.NO_PLACES, "problem": None}),
+    "move-refused": (
+        "files/move.html",
+        {
+            "places": samples.PLACES,
+            "problem": "There is already something with that name in this folder.",
         },
     ),
     "delete": ("files/delete.html", {"node": samples.PANORAMA, "count": 0}),
