@@ -48,12 +48,12 @@ def move(
     NameTaken or NotFound as usual.
     """
     name = None if name is None else names.clean_name(name)
-    _one_at_a_time(session, user_id)
+    one_at_a_time(session, user_id)
     way = [crumb.id for crumb in tree.crumbs(session, parent_id)]
     if node_id in way:
         raise IntoItself
     node = _lock_both(session, user_id, node_id, parent_id, len(way))
-    if node.kind is NodeKind.FOLDER and len(way) + _height(session, node_id) > DEEPEST:
+    if node.kind is NodeKind.FOLDER and len(way) + height(session, node_id) > DEEPEST:
         problem = f"Folders can be at most {DEEPEST} deep."
         raise Invalid({"parent_id": [problem]}, problem)
     _change(session, node, name or node.name, parent_id)
@@ -87,7 +87,7 @@ def places(
     return Places(node, folder, crumbs, tuple(Crumb(row.id, row.name) for row in inside))
 
 
-def _one_at_a_time(session: Session, user_id: uuid.UUID) -> None:
+def one_at_a_time(session: Session, user_id: uuid.UUID) -> None:
     """Let a person's moves follow one another: two at once could put each folder into the other."""
     turn = func.pg_advisory_xact_lock(func.hashtextextended(f"move:{user_id}", 0))
     session.execute(select(turn))
@@ -124,7 +124,7 @@ def _lock_both(
     return _lock(session, user_id, node_id)
 
 
-def _height(session: Session, node_id: uuid.UUID) -> int:
+def height(session: Session, node_id: uuid.UUID) -> int:
     """Return how many folders lie one below another from this one on, itself counted."""
     levels = nodes.levels(node_id)
     deepest = session.scalar(

@@ -7,7 +7,7 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from flask.typing import ResponseReturnValue
 
 from balancecloud.errors import Invalid, NameTaken, NotFound
-from balancecloud.library import nodes, placements, rearranging, removal, tree, usage
+from balancecloud.library import nodes, placements, rearranging, trash, tree, usage
 from balancecloud.library.views import Crumb, FolderPage, NodeView, Placement
 from balancecloud.web import context, forms
 
@@ -107,26 +107,12 @@ def move(node_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(_beside(moved), 303)
 
 
-@blueprint.get("/files/<uuid:node_id>/delete")
-def ask_to_delete(node_id: uuid.UUID) -> ResponseReturnValue:
-    session, person = context.session(), context.person()
-    node = nodes.get_node(session, person.id, node_id)
-    count = nodes.descendants(session, person.id, node_id) if node.is_folder else 0
-    return render_template("files/delete.html", node=node, count=count)
-
-
 @blueprint.post("/files/<uuid:node_id>/delete")
 def delete(node_id: uuid.UUID) -> ResponseReturnValue:
     session, person = context.session(), context.person()
     node = nodes.get_node(session, person.id, node_id)
-    deletion = removal.delete_for_good(session, person.id, node_id, "web")
-    if deletion.work_id:
-        context.ring_after_commit(deletion.work_id)
-    context.commit()
-    removal.empty_spool(context.gateway(), deletion)
-    if deletion.job_id:
-        return redirect(f"/jobs/{deletion.job_id}", 303)
-    flash(f"“{node.name}” is deleted.", "success")
+    trash.put(session, person.id, node_id)
+    flash(f"“{node.name}” is in the trash.", f"undo /trash/{node.id}/restore")
     return redirect(f"/files/{node.parent_id}" if node.parent_id else "/files", 303)
 
 

@@ -63,3 +63,41 @@ def test_a_file_is_no_place_for_a_file(owner: Program) -> None:
     one, two = upload(owner, "a.txt"), upload(owner, "b.txt")
 
     assert change(owner, one, parent_id=two) == (404, "not_found")
+
+
+def test_deleting_is_taken_back_from_the_trash(owner: Program) -> None:
+    photos = make_folder(owner, "Photos")
+    node = upload(owner, "a.txt")
+    change(owner, node, parent_id=photos)
+
+    assert owner.call("DELETE", f"/api/files/{node}").status_code == 204
+    assert owner.call("GET", f"/api/files/{node}").status_code == 404
+    [entry] = owner.call("GET", "/api/trash").get_json()["files"]
+    assert (entry["id"], entry["name"], entry["folder"], entry["size"]) == (
+        node,
+        "a.txt",
+        "/Photos",
+        1,
+    )
+    back = owner.call("POST", f"/api/trash/{node}/restore")
+    assert (back.status_code, back.get_json()["path"]) == (200, "/Photos/a.txt")
+    assert owner.call("POST", f"/api/trash/{node}/restore").status_code == 404
+    assert owner.call("GET", "/api/trash").get_json()["total"] == 0
+
+
+def test_the_trash_is_emptied_and_one_of_it_deleted(owner: Program) -> None:
+    one, two, three = (upload(owner, name) for name in ("1", "2", "3"))
+    for node in (one, two):
+        owner.call("DELETE", f"/api/files/{node}")
+
+    assert owner.call("DELETE", f"/api/files/{one}?permanent=true").status_code == 204
+    assert owner.call("GET", "/api/trash").get_json()["total"] == 1
+    assert owner.call("DELETE", "/api/trash").status_code == 204
+    assert owner.call("GET", "/api/trash").get_json()["total"] == 0
+    assert owner.call("GET", f"/api/files/{three}").status_code == 200
+    assert owner.call("GET", "/api/files/storage/usage").get_json()["used_bytes"] == 0
+
+
+def test_a_page_that_no_list_has_is_refused(owner: Program) -> None:
+    for query in ("page=0", "per_page=501", "page=x"):
+        assert owner.call("GET", f"/api/trash?{query}").status_code == 422

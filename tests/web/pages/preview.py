@@ -17,7 +17,7 @@ from balancecloud.library.views import UnlinkEffect
 from balancecloud.web import filters
 from tests.fakes.manual_clock import ManualClock
 from tests.web.pages import account_samples as states
-from tests.web.pages import samples
+from tests.web.pages import samples, trash_samples
 from tests.web.pages.account_pages import ACCOUNT_PAGES, NOTHING, STATES_USAGE
 
 HERE: Final = Path(__file__).resolve().parents[3]
@@ -198,8 +198,22 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
             "problem": "There is already something with that name in this folder.",
         },
     ),
-    "delete": ("files/delete.html", {"node": samples.PANORAMA, "count": 0}),
-    "delete-folder": ("files/delete.html", {"node": samples.NODES[0], "count": 142}),
+    "trash": ("trash/list.html", {"page": trash_samples.TRASH, "days": 30}),
+    "trash-empty": ("trash/list.html", {"page": trash_samples.NO_TRASH, "days": 30}),
+    "trash-delete": ("trash/delete.html", {"entry": trash_samples.TRASH.entries[1], "count": 0}),
+    "trash-delete-folder": (
+        "trash/delete.html",
+        {"entry": trash_samples.TRASH.entries[0], "count": 142},
+    ),
+    "trash-ask": ("trash/empty.html", {"count": 14, "word": "empty", "errors": {}}),
+    "trash-ask-wrong": (
+        "trash/empty.html",
+        {
+            "count": 14,
+            "word": "empty",
+            "errors": {"word": ["Type “empty” to delete all of it for good."]},
+        },
+    ),
     "upload": ("files/upload.html", {**UPLOAD, "has_accounts": True}),
     "upload-no-account": (
         "files/upload.html",

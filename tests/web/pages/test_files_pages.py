@@ -72,11 +72,11 @@ def test_a_file_is_listed_searched_shown_and_deleted(owner: Browser) -> None:
     assert "Where is this file?" in owner.get(f"/files/{photos}?sel={node}").text
     assert "/Photos" in owner.get("/search?q=SUNSET").text
     assert "Nothing of it lies on a cloud account yet" in owner.get(f"/files/{node}/details").text
-    asked = owner.get(f"/files/{photos}/delete").text
-    assert "The folder and 1 thing in it" in asked
-    gone = owner.submit(f"/files/{photos}/delete", {})
+    gone = owner.submit(f"/files/{photos}/details", {}, f"/files/{photos}/delete")
     assert gone.headers["Location"] == "/files"
-    assert "“Photos” is deleted." in owner.get("/files").text
+    told = owner.get("/files").text
+    assert "“Photos” is in the trash." in told
+    assert f'action="/trash/{photos}/restore"' in told
     assert owner.get(f"/files/{node}/details").status_code == 404
 
 
@@ -102,7 +102,8 @@ def test_t_15_a_hostile_name_stays_text(owner: Browser) -> None:
         "/files",
         f"/files/{folder}",
         f"/files/{folder}/details",
-        f"/files/{folder}/delete",
+        f"/files/{folder}/rename",
+        f"/files/{folder}/move",
     ):
         text = owner.get(page).text
         assert "<img" not in text, page
