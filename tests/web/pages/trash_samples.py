@@ -4,7 +4,8 @@ import uuid
 from dataclasses import replace
 
 from balancecloud.library.views import TrashEntry, TrashPage
-from tests.web.pages.samples import MIB, at
+from tests.web.pages.account_samples import at
+from tests.web.pages.samples import MIB
 
 
 def trashed(number: int, name: str, folder: str, **values: object) -> TrashEntry:
