@@ -38,6 +38,7 @@ from balancecloud.web import (
     settings,
     static_files,
     storage,
+    trash,
     uploads,
 )
 from balancecloud.web.api import auth as api_auth
@@ -45,6 +46,7 @@ from balancecloud.web.api import cloud_accounts as api_cloud_accounts
 from balancecloud.web.api import files as api_files
 from balancecloud.web.api import health as api_health
 from balancecloud.web.api import jobs as api_jobs
+from balancecloud.web.api import trash as api_trash
 from balancecloud.web.context import Parts
 from balancecloud.web.json_values import ApiJson
 from balancecloud.web.limits import Limits
@@ -56,6 +58,7 @@ BLUEPRINTS: Final = (
     files.blueprint,
     uploads.blueprint,
     downloads.blueprint,
+    trash.blueprint,
     settings.blueprint,
     clouds.blueprint,
     jobs.blueprint,
@@ -65,6 +68,7 @@ BLUEPRINTS: Final = (
     api_files.blueprint,
     api_health.blueprint,
     api_jobs.blueprint,
+    api_trash.blueprint,
 )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from balancecloud.clock import Clock
 from balancecloud.errors import Unavailable
 from balancecloud.identity import sessions, tokens
-from balancecloud.library import abandoned, linking, upload_sessions
+from balancecloud.library import abandoned, linking, trash, upload_sessions
 from balancecloud.library.account_care import RoomReading
 from balancecloud.storage import upkeep
 from balancecloud.storage.tools import Tools
@@ -43,6 +43,10 @@ def end_uploads(tools: Tools) -> None:
     abandoned.sweep(tools)
 
 
+def empty_trash(tools: Tools) -> None:
+    trash.purge(tools)
+
+
 def mend_what_was_marked(tools: Tools) -> None:
     upkeep.sweep_marked(tools)
 
@@ -61,6 +65,7 @@ CHORES = (
     Chore("link attempts that are over", MINUTE, end_link_attempts),
     Chore("what was read of accounts' rooms long ago", MINUTE, RoomReading().start),
     Chore("uploads at the clouds that nobody goes on with", 10 * MINUTE, end_upload_sessions),
+    Chore("the trash whose time is over", 10 * MINUTE, empty_trash),
     Chore("shards that were found missing or damaged", MINUTE, mend_what_was_marked),
     Chore("packs that do not lie as asked", 10 * MINUTE, mend_what_is_not_as_asked),
     Chore("sign-ins that are over", 10 * MINUTE, end_sessions),

@@ -25,7 +25,9 @@ def title(job: Job, folder: str | None) -> str:
     if job.kind is JobKind.DELETE:
         if job.source == cleanup.TIDYING:
             return "Tidied up your cloud accounts" if is_done else "Tidying up your cloud accounts"
-        what = f"“{job.subject}”" if job.subject else "files"
+        if not job.subject:
+            return "Emptied the trash" if is_done else "Emptying the trash"
+        what = f"“{job.subject}”"
         return f"{'Deleted' if is_done else 'Deleting'} {what}"
     if job.kind is JobKind.REPAIR:
         return "Repaired your stored files" if is_done else "Repairing your stored files"

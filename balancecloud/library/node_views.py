@@ -33,7 +33,12 @@ class Found:
 
 
 def with_versions() -> Select[Node, Version, Version]:
-    """Return the query of nodes with the version shown and the newest one."""
+    """Return the query of nodes with the version shown and the newest one, the trash left out."""
+    return anywhere().where(Node.trashed_at.is_(None))
+
+
+def anywhere() -> Select[Node, Version, Version]:
+    """Return the query of nodes with the version shown and the newest one, wherever they are."""
     highest = (
         select(func.max(Version.number))
         .where(Version.file_id == Node.file_id, Version.state.not_in(ENDED))
@@ -44,7 +49,6 @@ def with_versions() -> Select[Node, Version, Version]:
         select(Node, SHOWN, NEWEST)
         .outerjoin(SHOWN, and_(SHOWN.file_id == Node.file_id, SHOWN.number == Node.version))
         .outerjoin(NEWEST, and_(NEWEST.file_id == Node.file_id, NEWEST.number == highest))
-        .where(Node.trashed_at.is_(None))
     )
 
 

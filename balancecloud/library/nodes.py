@@ -3,7 +3,7 @@
 import uuid
 from typing import Any, Final
 
-from sqlalchemy import CTE, ColumnElement, Row, Select, func, literal, select
+from sqlalchemy import CTE, ColumnElement, Row, Select, and_, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from balancecloud.errors import Invalid, NotFound
@@ -83,20 +83,19 @@ def make_folder(
     return get_node(session, user_id, node.id)
 
 
-def descendants(session: Session, user_id: uuid.UUID, node_id: uuid.UUID) -> int:
+def count_below(session: Session, node_id: uuid.UUID) -> int:
     """Return how many folders and files lie below a node, itself not counted."""
-    top = tree.find_node(session, user_id, node_id)
-    return session.scalars(select(func.count()).select_from(below(top.id).subquery())).one() - 1
+    return session.scalars(select(func.count()).select_from(below(node_id).subquery())).one() - 1
 
 
-def below(node_id: uuid.UUID) -> Select[uuid.UUID]:
-    """Return the query of the ids of a node and all below it."""
-    return select(_tree_of(node_id).c.id)
+def below(*node_ids: uuid.UUID) -> Select[uuid.UUID]:
+    """Return the query of the ids of nodes and all below them."""
+    return select(levels(*node_ids).c.id)
 
 
-def locking(node_id: uuid.UUID) -> Select[uuid.UUID]:
-    """Return the query that locks a node and all below it, from the top down as uploads do."""
-    tree_of = _tree_of(node_id)
+def locking(*node_ids: uuid.UUID) -> Select[uuid.UUID]:
+    """Return the query that locks nodes and all below them, from the top down as uploads do."""
+    tree_of = levels(*node_ids)
     return (
         select(Node.id)
         .join(tree_of, tree_of.c.id == Node.id)
@@ -105,12 +104,29 @@ def locking(node_id: uuid.UUID) -> Select[uuid.UUID]:
     )
 
 
-def _tree_of(node_id: uuid.UUID) -> CTE:
-    depth = literal(0).label("depth")
-    tree_of = select(Node.id, depth).where(Node.id == node_id).cte("below", recursive=True)
+def levels(*node_ids: uuid.UUID) -> CTE:
+    """Return the table of the ids of nodes and all below them, each with how far below.
+
+    What went to the trash by itself is not counted as lying in its folder any more.
+    """
+    top = select(Node.id, literal(0).label("depth"), Node.trashed_with).where(Node.id.in_(node_ids))
+    tree_of = top.cte("below", recursive=True)
     return tree_of.union_all(
-        select(Node.id, tree_of.c.depth + 1).join(tree_of, Node.parent_id == tree_of.c.id)
+        select(Node.id, tree_of.c.depth + 1, Node.trashed_with).join(
+            tree_of,
+            and_(
+                Node.parent_id == tree_of.c.id,
+                Node.trashed_with.is_not_distinct_from(tree_of.c.trashed_with),
+            ),
+        )
     )
+
+
+def refuse_wrong_page(page: int, per_page: int) -> None:
+    """Raise Invalid for a page that no list has."""
+    if not 1 <= page <= LAST_PAGE or not 1 <= per_page <= LARGEST_PAGE:
+        problem = f"A page is 1 or higher and holds 1 to {LARGEST_PAGE} entries."
+        raise Invalid({"page": [problem]}, problem)
 
 
 def _page(
@@ -120,9 +136,7 @@ def _page(
     page: int,
     per_page: int,
 ) -> tuple[list[Row[Node, Version, Version]], int]:
-    if not 1 <= page <= LAST_PAGE or not 1 <= per_page <= LARGEST_PAGE:
-        problem = f"A page is 1 or higher and holds 1 to {LARGEST_PAGE} entries."
-        raise Invalid({"page": [problem]}, problem)
+    refuse_wrong_page(page, per_page)
     total = session.scalars(
         select(func.count()).select_from(Node).where(*conditions, Node.trashed_at.is_(None))
     ).one()

@@ -31,20 +31,46 @@ def delete_for_good(
 ) -> Deletion:
     """Remove a node and all below it, every version, their keys and quota; NotFound as usual.
 
-    StateConflict when something is added to it at the same moment. What is being stored loses its
-    rows: its worker finds its lease gone and stops.
+    The node may lie in the trash. StateConflict when something is added to it at the same moment.
+    What is being stored loses its rows: its worker finds its lease gone and stops. What went to
+    the trash before from a folder below stays there.
     """
-    top = tree.find_node(session, user_id, node_id)
-    name = top.name
-    ids, file_ids = _below(session, top.id)
+    top = tree.find_anywhere(session, user_id, node_id)
+    return _delete(session, user_id, [top.id], Cause(source, top.name))
+
+
+def delete_all(
+    session: Session, user_id: uuid.UUID, node_ids: Sequence[uuid.UUID], source: str
+) -> Deletion:
+    """Remove several of a person's nodes and all below them, as `delete_for_good` removes one."""
+    return _delete(session, user_id, node_ids, Cause(source, None))
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who asked for it, and what the job is about; None: about many things."""
+
+    source: str
+    subject: str | None
+
+
+def _delete(
+    session: Session, user_id: uuid.UUID, tops: Sequence[uuid.UUID], cause: Cause
+) -> Deletion:
+    ids, file_ids = _below(session, tops)
     versions = _lock_versions(session, file_ids)
-    _lock_nodes(session, top.id, ids, versions)
+    _lock_nodes(session, tops, ids, versions)
     packs, upload_ids = _remove_versions(session, user_id, versions)
+    _part_with_trash(session, ids)
     session.execute(delete(Node).where(Node.id.in_(ids)))
     if not packs:
         return Deletion(None, None, upload_ids)
     job = Job(
-        user_id=user_id, kind=JobKind.DELETE, state=JobState.QUEUED, source=source, subject=name
+        user_id=user_id,
+        kind=JobKind.DELETE,
+        state=JobState.QUEUED,
+        source=cause.source,
+        subject=cause.subject,
     )
     session.add(job)
     session.flush()
@@ -57,21 +83,28 @@ def empty_spool(tools: Tools, deletion: Deletion) -> None:
         tools.spool.remove(upload_id)
 
 
-def _below(session: Session, top_id: uuid.UUID) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
-    ids = list(session.scalars(nodes.below(top_id)))
+def _below(session: Session, tops: Sequence[uuid.UUID]) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
+    ids = list(session.scalars(nodes.below(*tops)))
     file_ids = session.scalars(select(Node.file_id).where(Node.id.in_(ids)))
     return ids, [file_id for file_id in file_ids if file_id is not None]
 
 
+def _part_with_trash(session: Session, ids: Collection[uuid.UUID]) -> None:
+    """Let what lies in the trash by itself outlive the folder it came from; it knows the path."""
+    session.execute(
+        update(Node).where(Node.parent_id.in_(ids), Node.id.not_in(ids)).values(parent_id=None)
+    )
+
+
 def _lock_nodes(
     session: Session,
-    top_id: uuid.UUID,
+    tops: Sequence[uuid.UUID],
     known: Collection[uuid.UUID],
     versions: Collection[Version],
 ) -> None:
     """Lock the tree from the top down; StateConflict when something was added to it meanwhile."""
-    session.scalars(nodes.locking(top_id)).all()
-    ids, file_ids = _below(session, top_id)
+    session.scalars(nodes.locking(*tops)).all()
+    ids, file_ids = _below(session, tops)
     found = session.scalars(select(Version.id).where(Version.file_id.in_(file_ids)))
     if set(ids) != set(known) or set(found) != {version.id for version in versions}:
         raise StateConflict("Something in it is changing just now. Try again in a moment.")

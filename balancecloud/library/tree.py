@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import literal, select
+from sqlalchemy import literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -30,6 +30,20 @@ def find_node(session: Session, user_id: uuid.UUID, node_id: uuid.UUID) -> Node:
     """Return a person's node; NotFound for another's, a trashed or a missing one alike."""
     node = session.scalar(
         select(Node).where(Node.id == node_id, Node.user_id == user_id, Node.trashed_at.is_(None))
+    )
+    if node is None:
+        raise NotFound
+    return node
+
+
+def find_anywhere(session: Session, user_id: uuid.UUID, node_id: uuid.UUID) -> Node:
+    """Return a person's node or an entry of their trash; NotFound for what is neither."""
+    node = session.scalar(
+        select(Node).where(
+            Node.id == node_id,
+            Node.user_id == user_id,
+            or_(Node.trashed_at.is_(None), Node.trashed_with == Node.id),
+        )
     )
     if node is None:
         raise NotFound

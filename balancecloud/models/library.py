@@ -23,6 +23,9 @@ class Node(Base):
     file_id: Mapped[uuid.UUID | None] = mapped_column(index=True)  # a new file's own node id
     version: Mapped[int | None] = mapped_column(BigInteger)  # null until one is stored
     trashed_at: Mapped[datetime | None]
+    # With which node it went to the trash: itself, or the folder it was in then.
+    trashed_with: Mapped[uuid.UUID | None]
+    trashed_from: Mapped[str | None]  # the path of the folder it was in: "Photos/Travel"
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
 
@@ -38,6 +41,17 @@ class Node(Base):
             postgresql_nulls_not_distinct=True,
         ),
         Index("ix_nodes_children", "parent_id"),
+        Index(
+            "ix_nodes_trash",
+            "user_id",
+            "trashed_at",
+            postgresql_where=text("trashed_with = id"),
+        ),
+        CheckConstraint("(trashed_at IS NULL) = (trashed_with IS NULL)", name="trashed"),
+        CheckConstraint(
+            "(trashed_with IS NOT DISTINCT FROM id) = (trashed_from IS NOT NULL)",
+            name="trashed_from",
+        ),
         CheckConstraint("(kind = 'file') = (file_id IS NOT NULL)", name="file_id"),
         CheckConstraint("parent_id IS DISTINCT FROM id", name="own_parent"),
     )

@@ -1,12 +1,13 @@
-"""The pages of files and folders: listing, searching, making, deleting; the form to upload with."""
+"""The pages of files and folders: what is in them, making, finding, naming, moving, deleting."""
 
 import uuid
+from typing import Any
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from balancecloud.errors import Invalid, NameTaken, NotFound
-from balancecloud.library import nodes, placements, removal, tree, usage
+from balancecloud.library import nodes, placements, rearranging, trash, tree, usage
 from balancecloud.library.views import Crumb, FolderPage, NodeView, Placement
 from balancecloud.web import context, forms
 
@@ -63,26 +64,55 @@ def new_folder() -> ResponseReturnValue:
     return redirect(f"/files/{made.id}", 303)
 
 
-@blueprint.get("/files/<uuid:node_id>/delete")
-def ask_to_delete(node_id: uuid.UUID) -> ResponseReturnValue:
+@blueprint.route("/files/<uuid:node_id>/rename", methods=["GET", "POST"])
+def rename(node_id: uuid.UUID) -> ResponseReturnValue:
     session, person = context.session(), context.person()
     node = nodes.get_node(session, person.id, node_id)
-    count = nodes.descendants(session, person.id, node_id) if node.is_folder else 0
-    return render_template("files/delete.html", node=node, count=count)
+    values: dict[str, Any] = {"node": node, "crumbs": _way(node.parent_id), "errors": {}}
+    if request.method == "GET":
+        return render_template("files/rename.html", **values, name=node.name)
+    name = forms.line("name")
+    try:
+        renamed = rearranging.rename(session, person.id, node_id, name)
+    except (Invalid, NameTaken) as refused:
+        context.rollback()
+        values["errors"] = _complaints(refused)
+        page = render_template("files/rename.html", **values, name=name)
+        return make_response(page, refused.status)
+    if renamed.name != node.name:
+        flash(f"“{node.name}” is called “{renamed.name}” now.", "success")
+    return redirect(_beside(renamed), 303)
+
+
+@blueprint.get("/files/<uuid:node_id>/move")
+def choose_place(node_id: uuid.UUID) -> ResponseReturnValue:
+    to = _id(request.args.get("to"))
+    found = rearranging.places(context.session(), context.person().id, node_id, to)
+    return render_template("files/move.html", places=found, problem=None)
+
+
+@blueprint.post("/files/<uuid:node_id>/move")
+def move(node_id: uuid.UUID) -> ResponseReturnValue:
+    session, person = context.session(), context.person()
+    to = _id(forms.line("to"))
+    try:
+        moved = rearranging.move(session, person.id, node_id, to)
+    except (Invalid, NameTaken) as refused:
+        context.rollback()
+        found = rearranging.places(session, person.id, node_id, to)
+        page = render_template("files/move.html", places=found, problem=refused.sentence)
+        return make_response(page, refused.status)
+    where = _folder(to)
+    flash(f"“{moved.name}” is in {where.name if where else 'All files'} now.", "success")
+    return redirect(_beside(moved), 303)
 
 
 @blueprint.post("/files/<uuid:node_id>/delete")
 def delete(node_id: uuid.UUID) -> ResponseReturnValue:
     session, person = context.session(), context.person()
     node = nodes.get_node(session, person.id, node_id)
-    deletion = removal.delete_for_good(session, person.id, node_id, "web")
-    if deletion.work_id:
-        context.ring_after_commit(deletion.work_id)
-    context.commit()
-    removal.empty_spool(context.gateway(), deletion)
-    if deletion.job_id:
-        return redirect(f"/jobs/{deletion.job_id}", 303)
-    flash(f"“{node.name}” is deleted.", "success")
+    trash.put(session, person.id, node_id)
+    flash(f"“{node.name}” is in the trash.", f"undo /trash/{node.id}/restore")
     return redirect(f"/files/{node.parent_id}" if node.parent_id else "/files", 303)
 
 
@@ -131,6 +161,11 @@ def _folder(folder_id: uuid.UUID | None) -> NodeView | None:
     if not node.is_folder:
         raise NotFound
     return node
+
+
+def _beside(node: NodeView) -> str:
+    """Return the address of the folder that holds a node, with the node's details."""
+    return f"/files/{node.parent_id}?sel={node.id}" if node.parent_id else f"/files?sel={node.id}"
 
 
 def _placement(node: NodeView | None) -> Placement | None:

@@ -30,6 +30,7 @@ def register(app: Flask, clock: Clock = SYSTEM_CLOCK) -> None:
         "number": number,
         "kind": kind,
         "ago": lambda at, within=False: ago(at, clock.now(), within=within),
+        "day": day,
         "time_of_day": time_of_day,
         "worded": lambda words: worded(words, clock.now()),
         "lanes": lanes.draw_placement,
@@ -117,6 +118,12 @@ def ago(at: datetime, now: datetime, *, within: bool = False) -> Markup:
     if within and words in {"Just now", "Yesterday"}:
         words = words.lower()
     return _time(at, words, "")
+
+
+def day(at: datetime) -> Markup:
+    """Return a `<time>` with a day: "3 Nov 2026"."""
+    moment = at.astimezone(UTC)
+    return _time(at, f"{moment.day} {moment:%b %Y}", "")
 
 
 def time_of_day(at: datetime) -> Markup:

@@ -42,6 +42,12 @@ def test_a_file_goes_to_the_clouds_and_comes_back_and_is_deleted(
     assert visitor.download("empty.txt") == b""
 
     visitor.click("Delete")
+    expect(page.locator("main")).to_contain_text("“panorama.bin” is in the trash.")
+    visitor.click("Undo")
+    expect(page.locator("main")).to_contain_text("“panorama.bin” is back in All files.")
+    visitor.click("Delete")
+    visitor.go("/trash")
+    page.get_by_role("link", name="Delete panorama.bin for good").click()
     visitor.click("Delete for good")
     expect(page).to_have_url(re.compile("/jobs/"))
     visitor.wait_for_chip("Done")

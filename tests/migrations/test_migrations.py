@@ -97,15 +97,23 @@ def test_two_siblings_at_the_root_cannot_share_a_name(migrated: Engine) -> None:
             )
         )
     row = text(
-        "INSERT INTO nodes (id, user_id, parent_id, kind, name, trashed_at) "
-        "VALUES (:id, :user, NULL, 'folder', 'same', :trashed)"
+        "INSERT INTO nodes (id, user_id, kind, name, trashed_at, trashed_with, trashed_from) "
+        "VALUES (:id, :user, 'folder', 'same', :trashed, :with, :from)"
     )
     with migrated.begin() as connection:
-        connection.execute(row, {"id": uuid.uuid4(), "user": user, "trashed": None})
-        connection.execute(row, {"id": uuid.uuid4(), "user": user, "trashed": "2026-11-23"})
+        connection.execute(row, here(user))
+        connection.execute(row, here(user) | in_the_trash(uuid.uuid4()))
 
     with migrated.connect() as connection, pytest.raises(IntegrityError, match="uq_nodes_name"):
-        connection.execute(row, {"id": uuid.uuid4(), "user": user, "trashed": None})
+        connection.execute(row, here(user))
+
+
+def here(user: object) -> dict[str, object]:
+    return {"id": uuid.uuid4(), "user": user, "trashed": None, "with": None, "from": None}
+
+
+def in_the_trash(node: uuid.UUID) -> dict[str, object]:
+    return {"id": node, "trashed": "2026-11-23", "with": node, "from": ""}
 
 
 def test_audit_events_can_only_be_added(migrated: Engine) -> None:

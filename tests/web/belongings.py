@@ -42,10 +42,19 @@ def belongings_of(app: Flask, email: str) -> Belongings:
 
 
 def _make(session: Session, user_id: uuid.UUID, session_id: uuid.UUID) -> dict[str, uuid.UUID]:
-    node, file_id = uuid.uuid4(), uuid.uuid4()
+    node, file_id, trashed = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
     rows: dict[str, Node | Job | CloudAccount | LinkAttempt] = {
         "folder": Node(id=uuid.uuid4(), user_id=user_id, kind=NodeKind.FOLDER, name="Travel"),
         "node": Node(id=node, user_id=user_id, kind=NodeKind.FILE, name="a.txt", file_id=file_id),
+        "trashed": Node(
+            id=trashed,
+            user_id=user_id,
+            kind=NodeKind.FOLDER,
+            name="Old",
+            trashed_at=datetime.now(UTC),
+            trashed_with=trashed,
+            trashed_from="",
+        ),
         "job": Job(
             id=uuid.uuid4(),
             user_id=user_id,

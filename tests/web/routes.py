@@ -10,7 +10,7 @@ Who = Literal["anyone", "signed_in"]
 # form: the session's CSRF token. bearer: a token of its own, or session and CSRF token.
 # none: takes no session, sets no cookie.
 Proof = Literal["form", "bearer", "none"]
-Thing = Literal["node", "folder", "job", "account", "attempt", "session"]
+Thing = Literal["node", "trashed", "folder", "job", "account", "attempt", "session"]
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,18 @@ PAGES = {
     "files.search": Route("signed_in"),
     "files.new_folder": Route("signed_in"),
     "files.details": Route("signed_in", names=_of("node_id", "node")),
-    "files.ask_to_delete": Route("signed_in", names=_of("node_id", "node")),
+    "files.rename": Route("signed_in", names=_of("node_id", "node")),
+    "files.choose_place": Route("signed_in", names=_of("node_id", "node")),
+    "files.move": Route("signed_in", names=_of("node_id", "node")),
     "files.delete": Route("signed_in", names=_of("node_id", "node")),
     "files.upload_to_root": Route("signed_in"),
     "files.upload_to_folder": Route("signed_in", names=_of("folder_id", "folder")),
+    "trash.index": Route("signed_in"),
+    "trash.restore": Route("signed_in", names=_of("node_id", "trashed")),
+    "trash.ask_to_delete": Route("signed_in", names=_of("node_id", "trashed")),
+    "trash.delete": Route("signed_in", names=_of("node_id", "trashed")),
+    "trash.ask_to_empty": Route("signed_in"),
+    "trash.empty": Route("signed_in"),
     "storage.index": Route("signed_in"),
 }
 API = {
@@ -98,11 +106,15 @@ API = {
     "api_jobs.retry": Route("signed_in", "bearer", "api", _of("job_id", "job")),
     "api_files.index": Route("signed_in", "bearer", "api"),
     "api_files.show": Route("signed_in", "bearer", "api", _of("node_id", "node")),
+    "api_files.change": Route("signed_in", "bearer", "api", _of("node_id", "node")),
     "api_files.delete": Route("signed_in", "bearer", "api", _of("node_id", "node")),
     "api_files.download": Route("signed_in", "bearer", "api", _of("node_id", "node")),
     "api_files.placement": Route("signed_in", "bearer", "api", _of("node_id", "node")),
     "api_files.make_folder": Route("signed_in", "bearer", "api"),
     "api_files.storage_usage": Route("signed_in", "bearer", "api"),
+    "api_trash.index": Route("signed_in", "bearer", "api"),
+    "api_trash.restore": Route("signed_in", "bearer", "api", _of("node_id", "trashed")),
+    "api_trash.empty": Route("signed_in", "bearer", "api"),
     "api_files.upload": Route("signed_in", "bearer", "upload"),
 }
 ROUTES = {**PAGES, **API}

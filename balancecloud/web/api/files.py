@@ -3,17 +3,18 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from balancecloud.errors import Invalid
-from balancecloud.library import nodes, placements, removal, usage
+from balancecloud.library import nodes, placements, rearranging, removal, trash, tree, usage
+from balancecloud.library.removal import Deletion
 from balancecloud.library.views import AccountView, NodeView
 from balancecloud.web import context, downloads
-from balancecloud.web.api.respond import answer, body
+from balancecloud.web.api import respond
+from balancecloud.web.api.respond import answer, body, nothing
 from balancecloud.web.receiving import Choices, receive
 from balancecloud.web.security import checks_itself, streams
 
@@ -25,7 +26,7 @@ PROVIDERS = ("google_drive", "onedrive", "folder")
 
 @blueprint.get("")
 def index() -> ResponseReturnValue:
-    page, per_page = _number("page", 1), _number("per_page", 100)
+    page, per_page = respond.number("page", 1), respond.number("per_page", 100)
     words = request.args.get("q", "")
     if words:
         found = nodes.search(context.session(), context.person().id, words, page, per_page)
@@ -79,17 +80,43 @@ def upload() -> ResponseReturnValue:
     return answer(made, 201)
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of a node; what is not named stays. A parent of null is the root."""
+
+    name: str | None = None
+    parent_id: uuid.UUID | None = None
+
+
+@blueprint.patch("/<uuid:node_id>")
+def change(node_id: uuid.UUID) -> ResponseReturnValue:
+    session, user_id = context.session(), context.person().id
+    tree.find_node(session, user_id, node_id)
+    wanted = body(Change)
+    if "parent_id" in request.get_json():
+        changed = rearranging.move(session, user_id, node_id, wanted.parent_id, wanted.name)
+    elif wanted.name is not None:
+        changed = rearranging.rename(session, user_id, node_id, wanted.name)
+    else:
+        problem = "Say what is to change: name, parent_id or both."
+        raise Invalid({}, problem)
+    return answer(as_json(changed))
+
+
 @blueprint.delete("/<uuid:node_id>")
 def delete(node_id: uuid.UUID) -> ResponseReturnValue:
+    session, user_id = context.session(), context.person().id
     if request.args.get("permanent") != "true":
-        problem = "Only deletion for good is possible here: add ?permanent=true."
-        raise Invalid({"permanent": [problem]}, problem)
-    deletion = removal.delete_for_good(
-        context.session(), context.person().id, node_id, source="api"
-    )
+        trash.put(session, user_id, node_id)
+        return nothing()
+    return deleted(removal.delete_for_good(session, user_id, node_id, source="api"))
+
+
+def deleted(deletion: Deletion) -> Response:
+    """Answer 204 once it is committed, with the address of the job that removes the shards."""
     context.commit()
     removal.empty_spool(context.gateway(), deletion)
-    response = Response(status=204)
+    response = nothing()
     if deletion.job_id and deletion.work_id:
         context.ring_after_commit(deletion.work_id)
         response.headers["Location"] = f"/api/jobs/{deletion.job_id}"
@@ -148,8 +175,8 @@ def as_json(node: NodeView) -> dict[str, Any]:
         "state": node.state,
         "version": node.version,
         "sha256": node.sha256,
-        "created_at": _time(node.created_at),
-        "updated_at": _time(node.updated_at),
+        "created_at": respond.time(node.created_at),
+        "updated_at": respond.time(node.updated_at),
         "job_id": str(node.job_id) if node.job_id else None,
     }
 
@@ -179,21 +206,9 @@ def _shares(used: int, total: int | None) -> dict[str, Any]:
     }
 
 
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _folder_id(text: str | None) -> uuid.UUID | None:
     try:
         return uuid.UUID(text) if text else None
     except ValueError as problem:
         sentence = "parent_id is not an id."
         raise Invalid({"parent_id": [sentence]}, sentence) from problem
-
-
-def _number(name: str, default: int) -> int:
-    text = request.args.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        sentence = f"{name} is a whole number."
-        raise Invalid({name: [sentence]}, sentence)
-    return int(text)

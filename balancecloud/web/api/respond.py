@@ -4,6 +4,7 @@ import dataclasses
 import types
 import typing
 import uuid
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from flask import Response, jsonify, make_response, request
@@ -13,6 +14,7 @@ from balancecloud.errors import Invalid, TooLarge
 Model = TypeVar("Model")
 
 LARGEST_BODY: Final = 256 * 1024
+LONGEST_NUMBER: Final = 10
 WORDS: Final = {str: "text", int: "a whole number", bool: "true or false", uuid.UUID: "an id"}
 
 
@@ -78,3 +80,17 @@ def answer(value: object, status: int = 200) -> Response:
 def nothing() -> Response:
     """Return 204."""
     return make_response("", 204)
+
+
+def time(moment: datetime) -> str:
+    """Return a moment as RFC 3339 in UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def number(name: str, default: int) -> int:
+    """Return a number of the address; Invalid where it is not a whole one."""
+    text = request.args.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER):
+        sentence = f"{name} is a whole number."
+        raise Invalid({name: [sentence]}, sentence)
+    return int(text)

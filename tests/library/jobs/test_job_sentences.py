@@ -25,7 +25,7 @@ SOURCES = Path(__file__).parents[3] / "balancecloud"
         (JobKind.STORE, "web", "a.jpg", 1, None, "Uploading “a.jpg” to All files"),
         (JobKind.STORE, "api", None, 0, None, "Uploading 0 files to All files"),
         (JobKind.DELETE, "web", "Old", 0, None, "Deleting “Old”"),
-        (JobKind.DELETE, "api", None, 0, None, "Deleting files"),
+        (JobKind.DELETE, "api", None, 0, None, "Emptying the trash"),
         (JobKind.DELETE, cleanup.TIDYING, None, 0, None, "Tidying up your cloud accounts"),
     ],
 )

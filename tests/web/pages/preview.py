@@ -17,7 +17,7 @@ from balancecloud.library.views import UnlinkEffect
 from balancecloud.web import filters
 from tests.fakes.manual_clock import ManualClock
 from tests.web.pages import account_samples as states
-from tests.web.pages import samples
+from tests.web.pages import samples, trash_samples
 from tests.web.pages.account_pages import ACCOUNT_PAGES, NOTHING, STATES_USAGE
 
 HERE: Final = Path(__file__).resolve().parents[3]
@@ -80,6 +80,7 @@ def job(view: Any, **values: Any) -> dict[str, object]:
 ENDED: Final = {"can_cancel": False, "chunk_map": samples.chunk_map(73, 146, 200)}
 BARE: Final = {"files": (), "chunk_map": None, "accounts": (), "happenings": ()}
 WAITS = "No cloud account is linked. The file waits here, sealed."
+RENAME: Final = {"node": samples.PANORAMA, "crumbs": samples.CRUMBS}
 PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
     "sign-in": ("auth/sign_in.html", {"values": {"email": ""}, "error": None, "next": ""}),
     "sign-in-wrong": (
@@ -183,8 +184,36 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
             "errors": {"name": ["There is already something with that name."]},
         },
     ),
-    "delete": ("files/delete.html", {"node": samples.PANORAMA, "count": 0}),
-    "delete-folder": ("files/delete.html", {"node": samples.NODES[0], "count": 142}),
+    "rename": ("files/rename.html", {**RENAME, "name": samples.PANORAMA.name, "errors": {}}),
+    "rename-wrong": (
+        "files/rename.html",
+        {**RENAME, "name": "a/b", "errors": {"name": ["A name can't be a path."]}},
+    ),
+    "move": ("files/move.html", {"places": samples.PLACES, "problem": None}),
+    "move-here": ("files/move.html", {"places": samples.NO_PLACES, "problem": None}),
+    "move-refused": (
+        "files/move.html",
+        {
+            "places": samples.PLACES,
+            "problem": "There is already something with that name in this folder.",
+        },
+    ),
+    "trash": ("trash/list.html", {"page": trash_samples.TRASH, "days": 30}),
+    "trash-empty": ("trash/list.html", {"page": trash_samples.NO_TRASH, "days": 30}),
+    "trash-delete": ("trash/delete.html", {"entry": trash_samples.TRASH.entries[1], "count": 0}),
+    "trash-delete-folder": (
+        "trash/delete.html",
+        {"entry": trash_samples.TRASH.entries[0], "count": 142},
+    ),
+    "trash-ask": ("trash/empty.html", {"count": 14, "word": "empty", "errors": {}}),
+    "trash-ask-wrong": (
+        "trash/empty.html",
+        {
+            "count": 14,
+            "word": "empty",
+            "errors": {"word": ["Type “empty” to delete all of it for good."]},
+        },
+    ),
     "upload": ("files/upload.html", {**UPLOAD, "has_accounts": True}),
     "upload-no-account": (
         "files/upload.html",

@@ -4,6 +4,7 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from balancecloud.library.rearranging import Places
 from balancecloud.library.views import (
     AccountShare,
     AccountView,
@@ -127,6 +128,22 @@ NODES = (
     node(9, "empty.txt", size=0, mime_type="text/plain"),
 )
 CRUMBS = (Crumb(uuid.UUID(int=297), "Photos"), Crumb(TRAVEL.id, "Travel"))
+PLACES = Places(
+    replace(PANORAMA, parent_id=None),
+    TRAVEL,
+    CRUMBS,
+    tuple(
+        Crumb(uuid.UUID(int=300 + number), name)
+        for number, name in enumerate(
+            (
+                "Contracts",
+                "Lisbon 2026",
+                "Scans-of-everything-that-came-by-post-in-the-last-ten-years",
+            )
+        )
+    ),
+)
+NO_PLACES = Places(PANORAMA, TRAVEL, CRUMBS, ())
 FOLDER_PAGE = FolderPage(TRAVEL, CRUMBS, NODES, len(NODES), 1, 100)
 EMPTY_ROOT = FolderPage(None, (), (), 0, 1, 100)
 EMPTY_FOLDER = FolderPage(TRAVEL, CRUMBS, (), 0, 1, 100)

@@ -72,11 +72,11 @@ def test_a_file_is_listed_searched_shown_and_deleted(owner: Browser) -> None:
     assert "Where is this file?" in owner.get(f"/files/{photos}?sel={node}").text
     assert "/Photos" in owner.get("/search?q=SUNSET").text
     assert "Nothing of it lies on a cloud account yet" in owner.get(f"/files/{node}/details").text
-    asked = owner.get(f"/files/{photos}/delete").text
-    assert "The folder and 1 thing in it" in asked
-    gone = owner.submit(f"/files/{photos}/delete", {})
+    gone = owner.submit(f"/files/{photos}/details", {}, f"/files/{photos}/delete")
     assert gone.headers["Location"] == "/files"
-    assert "“Photos” is deleted." in owner.get("/files").text
+    told = owner.get("/files").text
+    assert "“Photos” is in the trash." in told
+    assert f'action="/trash/{photos}/restore"' in told
     assert owner.get(f"/files/{node}/details").status_code == 404
 
 
@@ -102,7 +102,8 @@ def test_t_15_a_hostile_name_stays_text(owner: Browser) -> None:
         "/files",
         f"/files/{folder}",
         f"/files/{folder}/details",
-        f"/files/{folder}/delete",
+        f"/files/{folder}/rename",
+        f"/files/{folder}/move",
     ):
         text = owner.get(page).text
         assert "<img" not in text, page
@@ -136,3 +137,63 @@ def test_the_storage_page_counts_files_and_promises_nothing_yet(owner: Browser) 
 def test_the_theme_is_in_the_first_byte_of_the_page(owner: Browser) -> None:
     owner.submit("/settings", {"theme": "dark"}, action="/settings/look")
     assert 'data-theme="dark"' in owner.get("/files").text[:300]
+
+
+def test_a_file_gets_another_name(owner: Browser) -> None:
+    upload(owner, "notes.txt", b"x")
+    node = id_of(owner, "notes.txt")
+    assert 'value="notes.txt"' in owner.get(f"/files/{node}/rename").text
+    renamed = owner.submit(f"/files/{node}/rename", {"name": "diary.txt"})
+    assert renamed.headers["Location"] == f"/files?sel={node}"
+    page = owner.get("/files").text
+    assert "“notes.txt” is called “diary.txt” now." in page
+    assert ">diary.txt<" in page
+    assert ">notes.txt<" not in page
+
+
+def test_a_name_that_is_taken_is_said_on_the_page_that_asked(owner: Browser) -> None:
+    upload(owner, "notes.txt", b"x")
+    upload(owner, "diary.txt", b"y")
+    node = id_of(owner, "notes.txt")
+    taken = owner.submit(f"/files/{node}/rename", {"name": "diary.txt"})
+    assert taken.status_code == 409
+    assert "There is already something with that name" in taken.text
+    assert 'value="diary.txt"' in taken.text
+    assert owner.submit(f"/files/{node}/rename", {"name": "a/b"}).status_code == 422
+
+
+def test_a_file_is_moved_by_going_to_its_new_place(owner: Browser) -> None:
+    photos = make_folder(owner, "Photos")
+    travel = make_folder(owner, "Travel", photos)
+    upload(owner, "notes.txt", b"x")
+    node = id_of(owner, "notes.txt")
+    at_the_root = owner.get(f"/files/{node}/move").text
+    assert "It is here already" in at_the_root
+    assert f"/files/{node}/move?to={photos}" in at_the_root
+    assert f"/files/{node}/move?to={travel}" in owner.get(f"/files/{node}/move?to={photos}").text
+    moved = owner.submit(f"/files/{node}/move?to={travel}", {"to": travel})
+    assert moved.headers["Location"] == f"/files/{travel}?sel={node}"
+    assert "“notes.txt” is in Travel now." in owner.get(f"/files/{travel}").text
+    assert owner.get(f"/files/{node}/download").data == b"x"
+    back = owner.submit(f"/files/{node}/move", {"to": ""})
+    assert back.headers["Location"] == f"/files?sel={node}"
+
+
+def test_a_folder_is_not_offered_as_a_place_for_itself(owner: Browser) -> None:
+    photos = make_folder(owner, "Photos")
+    travel = make_folder(owner, "Travel", photos)
+    assert f"to={photos}" not in owner.get(f"/files/{photos}/move").text
+    assert owner.get(f"/files/{photos}/move?to={travel}").status_code == 404
+    into = owner.submit(f"/files/{photos}/move", {"to": travel})
+    assert into.status_code == 409
+
+
+def test_what_has_a_twin_at_its_new_place_stays_where_it_is(owner: Browser) -> None:
+    photos = make_folder(owner, "Photos")
+    upload(owner, "notes.txt", b"x")
+    upload(owner, "notes.txt", b"y", photos)
+    node = id_of(owner, "notes.txt")
+    refused = owner.submit(f"/files/{node}/move?to={photos}", {"to": photos})
+    assert refused.status_code == 409
+    assert "There is already something with that name" in refused.text
+    assert id_of(owner, "notes.txt") == node
