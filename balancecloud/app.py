@@ -40,6 +40,7 @@ from balancecloud.web import (
     storage,
     trash,
     uploads,
+    versions,
 )
 from balancecloud.web.api import auth as api_auth
 from balancecloud.web.api import cloud_accounts as api_cloud_accounts
@@ -59,6 +60,7 @@ BLUEPRINTS: Final = (
     uploads.blueprint,
     downloads.blueprint,
     trash.blueprint,
+    versions.blueprint,
     settings.blueprint,
     clouds.blueprint,
     jobs.blueprint,

@@ -30,7 +30,7 @@ class Places:
 def rename(session: Session, user_id: uuid.UUID, node_id: uuid.UUID, name: str) -> NodeView:
     """Give a node another name; Invalid, NameTaken or NotFound when that can't be."""
     name = names.clean_name(name)
-    node = _lock(session, user_id, node_id)
+    node = tree.lock_node(session, user_id, node_id)
     _change(session, node, name, node.parent_id)
     return nodes.get_node(session, user_id, node_id)
 
@@ -93,19 +93,6 @@ def one_at_a_time(session: Session, user_id: uuid.UUID) -> None:
     session.execute(select(turn))
 
 
-def _lock(session: Session, user_id: uuid.UUID, node_id: uuid.UUID) -> Node:
-    """Lock a node against a change of its row, not against what is put into it."""
-    node = session.scalar(
-        select(Node)
-        .where(Node.id == node_id, Node.user_id == user_id, Node.trashed_at.is_(None))
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    if node is None:
-        raise NotFound
-    return node
-
-
 def _lock_both(
     session: Session,
     user_id: uuid.UUID,
@@ -115,13 +102,13 @@ def _lock_both(
 ) -> Node:
     """Lock the node and its new folder in the order in which a deletion locks them."""
     if parent_id is None:
-        return _lock(session, user_id, node_id)
+        return tree.lock_node(session, user_id, node_id)
     if (len(tree.crumbs(session, node_id)), node_id) < (depth, parent_id):
-        node = _lock(session, user_id, node_id)
+        node = tree.lock_node(session, user_id, node_id)
         tree.find_folder(session, user_id, parent_id)
         return node
     tree.find_folder(session, user_id, parent_id)
-    return _lock(session, user_id, node_id)
+    return tree.lock_node(session, user_id, node_id)
 
 
 def height(session: Session, node_id: uuid.UUID) -> int:

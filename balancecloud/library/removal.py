@@ -58,11 +58,19 @@ def _delete(
     session: Session, user_id: uuid.UUID, tops: Sequence[uuid.UUID], cause: Cause
 ) -> Deletion:
     ids, file_ids = _below(session, tops)
-    versions = _lock_versions(session, file_ids)
+    versions = lock_versions(session, file_ids)
     _lock_nodes(session, tops, ids, versions)
-    packs, upload_ids = _remove_versions(session, user_id, versions)
+    deletion = remove(session, user_id, versions, cause)
     _part_with_trash(session, ids)
     session.execute(delete(Node).where(Node.id.in_(ids)))
+    return deletion
+
+
+def remove(
+    session: Session, user_id: uuid.UUID, versions: Sequence[Version], cause: Cause
+) -> Deletion:
+    """Remove versions that `lock_versions` locked, with their keys, quota and shards."""
+    packs, upload_ids = _remove_versions(session, user_id, versions)
     if not packs:
         return Deletion(None, None, upload_ids)
     job = Job(
@@ -110,7 +118,7 @@ def _lock_nodes(
         raise StateConflict("Something in it is changing just now. Try again in a moment.")
 
 
-def _lock_versions(session: Session, file_ids: Sequence[uuid.UUID]) -> Sequence[Version]:
+def lock_versions(session: Session, file_ids: Sequence[uuid.UUID]) -> Sequence[Version]:
     """Lock jobs, then work, then versions: the order of storage/hold.py."""
     of_files = Version.file_id.in_(file_ids)
     jobs = select(Version.job_id).where(of_files)

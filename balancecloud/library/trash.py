@@ -13,8 +13,9 @@ from balancecloud.errors import NameTaken, NotFound, StateConflict
 from balancecloud.library import nodes, rearranging, removal, tree
 from balancecloud.library.names import DEEPEST, numbered
 from balancecloud.library.node_views import Found, anywhere
+from balancecloud.library.past_views import TrashEntry, TrashPage
 from balancecloud.library.removal import Deletion
-from balancecloud.library.views import NodeView, TrashEntry, TrashPage
+from balancecloud.library.views import NodeView
 from balancecloud.models.library import Node
 from balancecloud.models.states import NodeKind
 from balancecloud.storage.tools import Tools

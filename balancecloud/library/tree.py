@@ -50,6 +50,19 @@ def find_anywhere(session: Session, user_id: uuid.UUID, node_id: uuid.UUID) -> N
     return node
 
 
+def lock_node(session: Session, user_id: uuid.UUID, node_id: uuid.UUID) -> Node:
+    """Lock a person's node against a change of its row, not against what is put into it."""
+    node = session.scalar(
+        select(Node)
+        .where(Node.id == node_id, Node.user_id == user_id, Node.trashed_at.is_(None))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    if node is None:
+        raise NotFound
+    return node
+
+
 def find_folder(session: Session, user_id: uuid.UUID, folder_id: uuid.UUID | None) -> Node | None:
     """Return a person's folder, None for the root; it can't be removed until this is committed."""
     if folder_id is None:

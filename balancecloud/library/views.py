@@ -45,30 +45,6 @@ class NodeView:
 
 
 @dataclass(frozen=True, slots=True)
-class TrashEntry:
-    """What went to the trash at once: a file, or a folder with all that was in it."""
-
-    id: uuid.UUID
-    name: str
-    is_folder: bool
-    mime_type: str | None
-    size: int  # bytes of the version it showed; of a folder: 0
-    folder: str  # where it was: "/Photos/Travel", "/" for the root
-    trashed_at: datetime
-    removed_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class TrashPage:
-    """One page of the trash."""
-
-    entries: tuple[TrashEntry, ...]
-    total: int
-    page: int
-    per_page: int
-
-
-@dataclass(frozen=True, slots=True)
 class Crumb:
     """One step of the way from the root to a folder."""
 

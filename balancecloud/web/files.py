@@ -7,7 +7,8 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from flask.typing import ResponseReturnValue
 
 from balancecloud.errors import Invalid, NameTaken, NotFound
-from balancecloud.library import nodes, placements, rearranging, trash, tree, usage
+from balancecloud.library import nodes, placements, rearranging, trash, tree, usage, versions
+from balancecloud.library.past_views import VersionView
 from balancecloud.library.views import Crumb, FolderPage, NodeView, Placement
 from balancecloud.web import context, forms
 
@@ -27,6 +28,7 @@ def folder(folder_id: uuid.UUID | None = None) -> ResponseReturnValue:
         sort=sort,
         selected=selected,
         placement=_placement(selected),
+        versions=_versions(selected),
     )
 
 
@@ -44,7 +46,11 @@ def search() -> ResponseReturnValue:
 def details(node_id: uuid.UUID) -> ResponseReturnValue:
     node = nodes.get_node(context.session(), context.person().id, node_id)
     return render_template(
-        "files/details.html", node=node, placement=_placement(node), crumbs=_way(node.parent_id)
+        "files/details.html",
+        node=node,
+        placement=_placement(node),
+        versions=_versions(node),
+        crumbs=_way(node.parent_id),
     )
 
 
@@ -172,6 +178,12 @@ def _placement(node: NodeView | None) -> Placement | None:
     if node is None or node.is_folder:
         return None
     return placements.placement(context.session(), context.config(), node.user_id, node.id)
+
+
+def _versions(node: NodeView | None) -> tuple[VersionView, ...]:
+    if node is None or node.is_folder:
+        return ()
+    return versions.list_versions(context.session(), node.user_id, node.id)
 
 
 def _way(folder_id: uuid.UUID | None) -> tuple[Crumb, ...]:

@@ -101,3 +101,18 @@ def test_the_trash_is_emptied_and_one_of_it_deleted(owner: Program) -> None:
 def test_a_page_that_no_list_has_is_refused(owner: Program) -> None:
     for query in ("page=0", "per_page=501", "page=x"):
         assert owner.call("GET", f"/api/trash?{query}").status_code == 422
+
+
+def test_versions_are_listed_and_told_apart(owner: Program) -> None:
+    node = upload(owner, "a.txt", b"one")
+    assert upload(owner, "a.txt", b"three") == node
+
+    found = owner.call("GET", f"/api/files/{node}/versions").get_json()
+
+    assert [(one["version"], one["size"]) for one in found["versions"]] == [(2, 5), (1, 3)]
+    assert found["total"] == 2
+    refused = owner.call("POST", f"/api/files/{node}/versions/1/restore")
+    assert (refused.status_code, refused.get_json()["code"]) == (409, "state_conflict")
+    refused = owner.call("DELETE", f"/api/files/{node}/versions/1")
+    assert (refused.status_code, refused.get_json()["code"]) == (409, "state_conflict")
+    assert owner.call("DELETE", f"/api/files/{node}/versions/9").status_code == 404

@@ -41,7 +41,7 @@ def path_of(rule: Rule, route: Route, things: Belongings | None) -> str:
     return built[1]
 
 
-OTHER_NAMES = {"filename": "app.css", "provider": "google_drive"}
+OTHER_NAMES: dict[str, object] = {"filename": "app.css", "provider": "google_drive", "number": 1}
 
 
 def is_api(path: str) -> bool:

@@ -9,7 +9,17 @@ from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from balancecloud.errors import Invalid
-from balancecloud.library import nodes, placements, rearranging, removal, trash, tree, usage
+from balancecloud.library import (
+    nodes,
+    placements,
+    rearranging,
+    removal,
+    trash,
+    tree,
+    usage,
+    versions,
+)
+from balancecloud.library.past_views import VersionView
 from balancecloud.library.removal import Deletion
 from balancecloud.library.views import AccountView, NodeView
 from balancecloud.web import context, downloads
@@ -128,6 +138,24 @@ def download(node_id: uuid.UUID) -> ResponseReturnValue:
     return downloads.answer(node_id)
 
 
+@blueprint.get("/<uuid:node_id>/versions")
+def list_versions(node_id: uuid.UUID) -> ResponseReturnValue:
+    found = versions.list_versions(context.session(), context.person().id, node_id)
+    return answer({"versions": [version_json(one) for one in found], "total": len(found)})
+
+
+@blueprint.post("/<uuid:node_id>/versions/<int:number>/restore")
+def restore_version(node_id: uuid.UUID, number: int) -> ResponseReturnValue:
+    session, user_id = context.session(), context.person().id
+    return answer(as_json(versions.restore(session, user_id, node_id, number)))
+
+
+@blueprint.delete("/<uuid:node_id>/versions/<int:number>")
+def delete_version(node_id: uuid.UUID, number: int) -> ResponseReturnValue:
+    session, user_id = context.session(), context.person().id
+    return deleted(versions.delete(session, user_id, node_id, number, source="api"))
+
+
 @blueprint.get("/<uuid:node_id>/placement")
 def placement(node_id: uuid.UUID) -> ResponseReturnValue:
     found = placements.placement(context.session(), context.config(), context.person().id, node_id)
@@ -178,6 +206,19 @@ def as_json(node: NodeView) -> dict[str, Any]:
         "created_at": respond.time(node.created_at),
         "updated_at": respond.time(node.updated_at),
         "job_id": str(node.job_id) if node.job_id else None,
+    }
+
+
+def version_json(one: VersionView) -> dict[str, Any]:
+    """Return a version as `Version` of docs/api.md."""
+    return {
+        "version": one.number,
+        "size": one.size,
+        "state": one.state,
+        "mime_type": one.mime_type,
+        "sha256": one.sha256,
+        "is_current": one.is_current,
+        "created_at": respond.time(one.created_at),
     }
 
 

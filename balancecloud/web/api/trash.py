@@ -7,7 +7,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from balancecloud.library import trash
-from balancecloud.library.views import TrashEntry
+from balancecloud.library.past_views import TrashEntry
 from balancecloud.web import context
 from balancecloud.web.api import files, respond
 from balancecloud.web.api.respond import answer

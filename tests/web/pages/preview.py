@@ -117,6 +117,7 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
             "page": samples.FOLDER_PAGE,
             "sort": "-size",
             "selected": samples.PANORAMA,
+            "versions": samples.VERSIONS,
             "placement": samples.placed((states.GOOGLE, states.ONEDRIVE, states.WORK), 22),
         },
     ),
@@ -183,6 +184,10 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
             "values": {"name": "Lisbon"},
             "errors": {"name": ["There is already something with that name."]},
         },
+    ),
+    "delete-version": (
+        "files/delete_version.html",
+        {"node": samples.PANORAMA, "version": samples.VERSIONS[2]},
     ),
     "rename": ("files/rename.html", {**RENAME, "name": samples.PANORAMA.name, "errors": {}}),
     "rename-wrong": (

@@ -4,6 +4,7 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from balancecloud.library.past_views import VersionView
 from balancecloud.library.rearranging import Places
 from balancecloud.library.views import (
     AccountShare,
@@ -128,6 +129,20 @@ NODES = (
     node(9, "empty.txt", size=0, mime_type="text/plain"),
 )
 CRUMBS = (Crumb(uuid.UUID(int=297), "Photos"), Crumb(TRAVEL.id, "Travel"))
+VERSIONS = tuple(
+    VersionView(
+        number=number,
+        size=218 * MIB - number,
+        state=state,
+        mime_type="image/tiff",
+        sha256=None,
+        created_at=at(days=5 - number),
+        is_current=number == 3,
+        can_be_current=number < 3,
+        can_be_deleted=number < 3,
+    )
+    for number, state in ((4, "storing"), (3, "stored"), (2, "stored"), (1, "degraded"))
+)
 PLACES = Places(
     replace(PANORAMA, parent_id=None),
     TRAVEL,

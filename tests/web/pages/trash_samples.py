@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import replace
 
-from balancecloud.library.views import TrashEntry, TrashPage
+from balancecloud.library.past_views import TrashEntry, TrashPage
 from tests.web.pages.account_samples import at
 from tests.web.pages.samples import MIB
 
