@@ -28,8 +28,8 @@ SIMULATED_CLIENT: Final = ("balancecloud-demo", b"simulated-not-secret\n")
 # One arena, as each keeps its own. The Dockerfile says the same; docs/performance.md has figures.
 MALLOC: Final = {
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(16 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(32 << 20),
 }
 SECRET_FILES: Final = {
     "SECRET_KEY_FILE": "secret_key",
