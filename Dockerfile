@@ -28,8 +28,9 @@ RUN /venv/bin/python -m compileall -q balancecloud migrations wsgi.py worker.py
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    MALLOC_ARENA_MAX=2 \
-    MALLOC_MMAP_THRESHOLD_=1048576 \
+    MALLOC_ARENA_MAX=1 \
+    MALLOC_MMAP_THRESHOLD_=8388608 \
+    MALLOC_TRIM_THRESHOLD_=33554432 \
     DATA_DIR=/data \
     PORT=8000
 USER 10001:10001

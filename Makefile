@@ -56,9 +56,12 @@ bench-reading: $(VENV)/.dev ## Measure reading over links of a known speed, besi
 bench-clouds: $(VENV)/.dev ## Measure the simulator itself, beside a server that does nothing
 	$(BIN)/python -m bench.clouds
 
+bench-cpu: $(VENV)/.dev ## Measure processor seconds, part by part, rclone beside it when installed
+	$(BIN)/python -m bench.cpu --rclone
+
 deps: $(VENV)/.dev ## Pin the requirements anew from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.txt pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded -o requirements-embedded.txt pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded --extra dev -o requirements-dev.txt pyproject.toml
 
-.PHONY: help setup run check test test-browser test-long cover migrate bench bench-reading bench-clouds deps
+.PHONY: help setup run check test test-browser test-long cover migrate bench bench-reading bench-clouds bench-cpu deps

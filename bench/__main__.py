@@ -23,6 +23,8 @@ from tests.journey.house import House, start
 
 MB = 1_000_000
 CHUNK = 10 << 20
+# As long as those of browsers.
+BOUNDARY = b"----balancecloud-bench-7MA4YWxkTrZu0gW"
 RESULTS = Path(__file__).parent / "results"
 # What a process is, by a word of its command line; whatever is left counts as "other".
 ROLES = ("gunicorn", "cloudsim", "postgres", "valkey", "worker.py", "tick")
@@ -92,10 +94,10 @@ def measure_house(house: House, source: Path, size: int, digest: str) -> list[Fi
 def upload(program: Program, source: Path, size: int) -> dict[str, str]:
     """Send a file as a multipart form without holding it in memory."""
     head = (
-        b'--b\r\nContent-Disposition: form-data; name="file"; filename="source.bin"\r\n'
-        b"Content-Type: application/octet-stream\r\n\r\n"
+        b'--%b\r\nContent-Disposition: form-data; name="file"; filename="source.bin"\r\n'
+        b"Content-Type: application/octet-stream\r\n\r\n" % BOUNDARY
     )
-    tail = b"\r\n--b--\r\n"
+    tail = b"\r\n--%b--\r\n" % BOUNDARY
 
     def body() -> Iterator[bytes]:
         yield head
@@ -107,7 +109,7 @@ def upload(program: Program, source: Path, size: int) -> dict[str, str]:
     connection = HTTPConnection(urlsplit(program.base).netloc, timeout=600)
     headers = {
         "Authorization": str(program.session.headers["Authorization"]),
-        "Content-Type": "multipart/form-data; boundary=b",
+        "Content-Type": "multipart/form-data; boundary=" + BOUNDARY.decode(),
         "Content-Length": str(len(head) + size + len(tail)),
     }
     connection.request("POST", "/api/files/upload", body=body(), headers=headers)

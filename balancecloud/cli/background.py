@@ -13,6 +13,7 @@ from balancecloud.library.gateway import Gateway
 from balancecloud.live.doorbell import Doorbell
 from balancecloud.live.progress import ProgressStore
 from balancecloud.storage import boot
+from balancecloud.storage.pinging import ping_rested
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,6 @@ def open_background() -> Background:
     boot.check(config, SYSTEM_CLOCK)
     engine = create_engine(
         config.database_url,
-        pool_pre_ping=True,
         hide_parameters=True,  # names and addresses stay out of errors, and so out of the log
         pool_timeout=10,
         connect_args={
@@ -39,6 +39,7 @@ def open_background() -> Background:
             "options": "-c statement_timeout=60000 -c lock_timeout=10000 -c timezone=UTC",
         },
     )
+    ping_rested(engine, SYSTEM_CLOCK)
     sessions = sessionmaker(engine, expire_on_commit=False)
     redis = open_redis(config)
     return Background(

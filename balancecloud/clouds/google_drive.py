@@ -121,7 +121,7 @@ class GoogleDrive:
         """Create it under its id. Without an id a repeat looks by name, which may lag."""
         if shard.length > _TRAITS.largest_object_bytes:
             raise Permanent("Google Drive takes no object this large.")
-        unfinished = Unfinished(self._sessions, name, self._link)
+        unfinished = Unfinished(self._sessions, name, self._link, is_new=shard.is_new)
         with unfinished.ended():
             if object_id is None:
                 there = [found for found in self.find(name) if found.checksum == shard.sha256]

@@ -33,6 +33,7 @@ USER_AGENT = "ISV|BalanceCloud|BalanceCloud/1.0"
 ERROR_BODY_BYTES = 64 << 10
 DOCUMENT_BYTES = 4 << 20  # a page of 1000 files with the fields we ask for is under 1 MiB
 SLICE_BYTES = 64 << 10
+SENT_SLICE_BYTES = 256 << 10  # a link of 9 KB/s moves so much before a line counts as silent
 IDLE_CONNECTIONS = 8  # kept per origin
 LONGEST_RETRY_AFTER = 86_400.0
 
@@ -310,9 +311,9 @@ def _slices(parts: Sequence[Bytes], deadline: Deadline) -> Iterator[memoryview]:
     """Yield the parts in small slices, so that a timeout is about progress, not about size."""
     for part in parts:
         view = memoryview(part).cast("B")
-        for start in range(0, len(view), SLICE_BYTES):
+        for start in range(0, len(view), SENT_SLICE_BYTES):
             deadline.patience()
-            yield view[start : start + SLICE_BYTES]
+            yield view[start : start + SENT_SLICE_BYTES]
 
 
 def _retry_after(value: str | None, now: datetime) -> float | None:

@@ -126,7 +126,7 @@ class OneDrive:
         """Put it in one request, or on a slow link in parts; what is there already is compared."""
         if shard.length > SIMPLE_PUT_BYTES:
             raise Permanent("OneDrive takes no object this large in one request.")
-        unfinished = Unfinished(self._sessions, name, self._link)
+        unfinished = Unfinished(self._sessions, name, self._link, is_new=shard.is_new)
         with unfinished.ended():
             try:
                 if unfinished.goes_in_parts and shard.length:

@@ -34,10 +34,14 @@ class Traits:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """What is put: the whole object, with its SHA-256, known before the first request."""
+    """What is put: the whole object, with its SHA-256, known before the first request.
+
+    `is_new` says that no other process ever tried to put it under its name.
+    """
 
     body: bytes | bytearray | memoryview
     sha256: bytes
+    is_new: bool = False
 
     @property
     def length(self) -> int:

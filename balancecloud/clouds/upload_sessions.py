@@ -84,6 +84,7 @@ class Link:
         self._clock = clock
         self._slow_seconds = slow_seconds
         self._slow_until = float("-inf")
+        self._noted: set[ShardName] = set()
 
     @property
     def is_slow(self) -> bool:
@@ -98,6 +99,18 @@ class Link:
             self._slow_until = now + REMEMBERED_SECONDS
         return now - started >= self._slow_seconds
 
+    def note(self, name: ShardName) -> None:
+        """Note that something is kept of a shard's upload."""
+        self._noted.add(name)
+
+    def forget(self, name: ShardName) -> None:
+        """Note that nothing is kept any more."""
+        self._noted.discard(name)
+
+    def has_noted(self, name: ShardName) -> bool:
+        """Say whether this process kept something of a shard's upload."""
+        return name in self._noted
+
     def now(self) -> float:
         """Return the time on the link's clock."""
         return self._clock.monotonic()
@@ -106,11 +119,15 @@ class Link:
 class Unfinished:
     """What one put knows of the tries before it, and leaves to those after it."""
 
-    def __init__(self, sessions: UploadSessions, name: ShardName, link: Link) -> None:
+    def __init__(
+        self, sessions: UploadSessions, name: ShardName, link: Link, *, is_new: bool = False
+    ) -> None:
         self._sessions = sessions
         self._name = name
         self._link = link
-        self.before = sessions.recall(name)
+        # Nobody is asked about what only this process can have tried, and has not.
+        is_first = is_new and not link.has_noted(name)
+        self.before = None if is_first else sessions.recall(name)
         self._is_noted = self.before is not None
 
     @property
@@ -125,21 +142,26 @@ class Unfinished:
 
     def keep(self, address: str, object_id: ObjectId | None = None) -> None:
         """Remember a session before anything is sent to it."""
-        self._is_noted = True
+        self._note()
         self._sessions.keep(self._name, KeptUpload(address, object_id))
 
     def start_anew(self) -> None:
         """Drop the session; the next try begins another."""
         self.forget()
+        self._note()
         self._sessions.note_slow(self._name)
         self.before = KeptUpload(None, None)
-        self._is_noted = True
 
     def forget(self) -> None:
         """Leave nothing to a next try."""
         if self._is_noted:
             self._sessions.forget(self._name)
+            self._link.forget(self._name)
             self._is_noted = False
+
+    def _note(self) -> None:
+        self._is_noted = True
+        self._link.note(self._name)
 
     @contextmanager
     def ended(self) -> Iterator[None]:
@@ -155,6 +177,7 @@ class Unfinished:
             raise
         except Unreachable:
             if self._link.note_lost(started):
+                self._link.note(self._name)
                 self._sessions.note_slow(self._name)
             raise
         except Permanent:

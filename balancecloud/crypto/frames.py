@@ -59,6 +59,24 @@ class FrameCipher:
             opened.append(self._gcm.decrypt(nonce, self._associated, frame, "frame"))
         return opened[0] if count == 1 else b"".join(opened)
 
+    def open_into(self, target: memoryview, first: int, sealed: Buffer, *, ends: bool) -> None:
+        """Open the frames from number `first` on into `target`, which has their plaintext's length.
+
+        Unless all of them open, all of it is zero afterwards.
+        """
+        source = memoryview(sealed)
+        step = self._frame + TAG_LENGTH
+        count = self._count(len(source), step, ends=ends)
+        try:
+            for offset in range(count):
+                nonce = self._nonce(first + offset, last=ends and offset == count - 1)
+                frame = source[offset * step : (offset + 1) * step]
+                slot = target[offset * self._frame : (offset + 1) * self._frame]
+                self._gcm.decrypt_into(nonce, self._associated, frame, slot, "frame")
+        except BaseException:
+            target[:] = bytes(len(target))
+            raise
+
     def _count(self, length: int, step: int, *, ends: bool) -> int:
         if ends:
             return max(1, -(-length // step))

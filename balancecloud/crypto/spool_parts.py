@@ -212,17 +212,38 @@ def part_span(record: PartRecord, begin: int, end: int) -> PartSpan:
     return PartSpan(begin, end, start, body_length(plain, FRAME_LOG2))
 
 
+def is_whole_frames(record: PartRecord, span: PartSpan) -> bool:
+    """Return whether a span holds all of each frame that it touches."""
+    return not span.begin % FRAME and (not span.end % FRAME or span.end == record.length)
+
+
+def open_part_into(
+    upload_key: bytes, record: PartRecord, span: PartSpan, sealed: Buffer, target: memoryview
+) -> None:
+    """Open a span of whole frames into `target`, which has its length; zeros there on an error."""
+    if not is_whole_frames(record, span) or len(target) != span.end - span.begin:
+        raise IntegrityError("range")
+    first, ends = _check_span(record, span, sealed)
+    frames = _frames(upload_key, record.place, record.salt)
+    frames.open_into(target, first, sealed, ends=ends)
+
+
 def open_part_span(upload_key: bytes, record: PartRecord, span: PartSpan, sealed: Buffer) -> bytes:
     """Open the sealed bytes of a span: its plaintext bytes, or an IntegrityError."""
+    first, ends = _check_span(record, span, sealed)
+    run = _frames(upload_key, record.place, record.salt).open_run(first, sealed, ends=ends)
+    offset = first << FRAME_LOG2
+    return run[span.begin - offset : span.end - offset]
+
+
+def _check_span(record: PartRecord, span: PartSpan, sealed: Buffer) -> tuple[int, bool]:
+    """Return the number of a span's first frame, and whether its last one ends the part."""
     if span != part_span(record, span.begin, span.end):
         raise IntegrityError("range")
     if len(sealed) != span.length:
         raise IntegrityError("length")
     first, last = span.begin >> FRAME_LOG2, (span.end - 1) >> FRAME_LOG2
-    ends = record.is_closed and last == frame_count(record.length, FRAME_LOG2) - 1
-    run = _frames(upload_key, record.place, record.salt).open_run(first, sealed, ends=ends)
-    offset = first << FRAME_LOG2
-    return run[span.begin - offset : span.end - offset]
+    return first, record.is_closed and last == frame_count(record.length, FRAME_LOG2) - 1
 
 
 def _frames(upload_key: bytes, place: PartPlace, salt: bytes) -> FrameCipher:

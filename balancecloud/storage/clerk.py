@@ -16,7 +16,7 @@ from balancecloud.storage.work import Claim
 logger = logging.getLogger(__name__)
 
 # What is confirmed within so short a time is written down together.
-TOGETHER_SECONDS: Final = 0.1
+TOGETHER_SECONDS: Final = 0.25
 
 Report = Callable[[Sequence[StoreProgress]], None]
 

@@ -121,7 +121,7 @@ def write(
     cleaned up. Raises MembersGone when some of the work `taken_along` was taken back.
     """
     hold_jobs(session, claim, new.job_ids)
-    gone = set(taken_along) - still_due(session, taken_along)
+    gone = set(taken_along) - still_due(session, taken_along) if taken_along else set()
     if gone:
         raise MembersGone(gone)
     session.execute(

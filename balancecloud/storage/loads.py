@@ -96,7 +96,8 @@ class Load:
             place = place_of(member.version, member.index)
             begin = member.index * member.version.chunk_size
             try:
-                plaintext = member.source.read(tools.spool, begin, begin + place.plain_len)
+                plaintext = memoryview(bytearray(place.plain_len))
+                member.source.read_into(tools.spool, begin, plaintext)
             except (IntegrityError, Unavailable) as error:
                 self.spoiled(member, error)
                 bad.add(member.version.id)

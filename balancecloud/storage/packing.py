@@ -12,7 +12,7 @@ from balancecloud.crypto.primitives import Buffer
 from balancecloud.crypto.shards import Layout
 from balancecloud.models.library import Version
 from balancecloud.storage import erasure
-from balancecloud.storage.placement import Plan
+from balancecloud.storage.placement import Placed, Plan
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -99,18 +99,21 @@ def layout_of(pack_id: uuid.UUID, pack: SealedPack, k: int, m: int) -> Layout:
     return Layout(pack_id.bytes, len(pack.body), k, m, pack.digest)
 
 
-def parcels(user_key: UserKey, layout: Layout, pack: SealedPack, plan: Plan) -> tuple[Parcel, ...]:
-    """Code a pack and seal its shards for the accounts of a plan."""
+def parcels(
+    user_key: UserKey, layout: Layout, pack: SealedPack, plan: Plan, *, is_new: bool = False
+) -> tuple[Parcel, ...]:
+    """Code a pack and seal its shards for the accounts of a plan; a new one was never sent."""
     pieces = erasure.encode(pack.body, plan.k, plan.m)
     return tuple(
-        _parcel(user_key, layout, placed.index, placed.account, pieces[placed.index])
+        _parcel(user_key, layout, placed, pieces[placed.index], is_new=is_new)
         for placed in plan.shards
     )
 
 
 def _parcel(
-    user_key: UserKey, layout: Layout, index: int, account: uuid.UUID, piece: Buffer
+    user_key: UserKey, layout: Layout, placed: Placed, piece: Buffer, *, is_new: bool
 ) -> Parcel:
-    sealed = shards.seal_shard(user_key, layout, index, piece)
-    name = names.shard_name(user_key, layout.pack_id, layout.k, layout.m, index)
-    return Parcel(index, account, ShardName(name), Shard(sealed.body, sealed.sha256))
+    sealed = shards.seal_shard(user_key, layout, placed.index, piece)
+    name = names.shard_name(user_key, layout.pack_id, layout.k, layout.m, placed.index)
+    shard = Shard(sealed.body, sealed.sha256, is_new)
+    return Parcel(placed.index, placed.account, ShardName(name), shard)

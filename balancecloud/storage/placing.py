@@ -147,7 +147,7 @@ class Desk:
     ) -> NewPack:
         user_key = load.members[0].keys.user_key
         layout = layout_of(pack_id, sealed, chosen.k, chosen.m)
-        made = parcels(user_key, layout, sealed, chosen)
+        made = parcels(user_key, layout, sealed, chosen, is_new=load.intended is None)
         user_id = load.versions[0].user_id
         return NewPack(pack_id, user_id, user_key.epoch, sealed, chosen, made, object_ids)
 
@@ -193,11 +193,14 @@ def _protection(session: Session, version: Version) -> int:
 
     Accounts that are away for now count: a pack waits for them rather than being protected less.
     """
-    domains = session.scalar(
-        select(func.count(func.distinct(CloudAccount.domain))).where(
+    domains = (
+        select(func.count(func.distinct(CloudAccount.domain)))
+        .where(
             CloudAccount.user_id == version.user_id,
             CloudAccount.state != AccountState.UNLINKED,
         )
+        .scalar_subquery()
     )
-    asked = select(User.protection).where(User.id == version.user_id)
-    return max(0, min(session.scalars(asked).one(), (domains or 0) - 1))
+    asked = select(User.protection, domains).where(User.id == version.user_id)
+    protection, count = session.execute(asked).one()
+    return max(0, min(int(protection), int(count) - 1))

@@ -47,6 +47,30 @@ class SpooledUpload:
             at = stop
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def read_into(self, spool: Spool, begin: int, target: memoryview) -> None:
+        """Fill `target` with the plaintext from `begin` on, copying none of it where that can be.
+
+        Raises like `read`; what `target` holds then is of no use.
+        """
+        end = begin + len(target)
+        if not 0 <= begin <= end <= self.length:
+            raise Unavailable
+        at = begin
+        while at < end:
+            part = self._holding(at)
+            stop = min(end, part.place.offset + part.length)
+            self._read_part_into(spool, part, at, target[at - begin : stop - begin])
+            at = stop
+
+    def _read_part_into(self, spool: Spool, part: PartRecord, at: int, target: memoryview) -> None:
+        begin = at - part.place.offset
+        span = spool_parts.part_span(part, begin, begin + len(target))
+        if spool_parts.is_whole_frames(part, span):
+            sealed = spool.read(self.upload_id, part.place.number, span.start, span.length)
+            spool_parts.open_part_into(self.key, part, span, sealed, target)
+        else:
+            target[:] = self._read_part(spool, part, at, at + len(target))
+
     def _read_part(self, spool: Spool, part: PartRecord, at: int, stop: int) -> bytes:
         span = spool_parts.part_span(part, at - part.place.offset, stop - part.place.offset)
         sealed = spool.read(self.upload_id, part.place.number, span.start, span.length)

@@ -17,6 +17,7 @@ from werkzeug.sansio.multipart import (
     File,
     MultipartDecoder,
     NeedData,
+    State,
 )
 
 from balancecloud.errors import BrokenUpload, TooLarge
@@ -25,6 +26,8 @@ from balancecloud.web.bodies import STEP, Body
 MOST_PARTS: Final = 10_000
 LONGEST_FIELD: Final = 256 << 10
 LONGEST_FIELDS: Final = 4 << 20
+# Where line breaks stand close, a piece ends in one: then the decoder looks at all of it.
+LOOKS_BACK: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def read_form(request: Request, body: Body, sink: Sink) -> None:
         while not reading.is_over:
             event = decoder.next_event()
             if isinstance(event, NeedData):
-                decoder.receive_data(feeder.next_piece())
+                decoder.receive_data(_pass_on(decoder, reading, feeder))
             else:
                 reading.take(event)
     except (ValueError, UnicodeDecodeError) as problem:
@@ -79,6 +82,20 @@ def read_form(request: Request, body: Body, sink: Sink) -> None:
         raise TooLarge from problem
     if body.received != body.declared:
         raise BrokenUpload
+
+
+def _pass_on(decoder: MultipartDecoder, reading: "_Reading", feeder: "_Feeder") -> bytes | None:
+    """Pass on what can only be a file's bytes; return the first piece that may be something else.
+
+    The decoder would copy each byte five times and search it twice to say the same.
+    """
+    mark = b"--" + decoder.boundary
+    while True:
+        piece = feeder.next_piece()
+        is_within = decoder.state is State.DATA and not decoder.buffer and reading.is_in_file
+        if piece is None or not is_within or not feeder.is_plain(piece, mark):
+            return piece
+        reading.sink.write(piece)
 
 
 class _Feeder:
@@ -106,11 +123,25 @@ class _Feeder:
             if piece:
                 return piece
 
+    def is_plain(self, piece: bytes, mark: bytes) -> bool:
+        """Whether a piece of a part holds no boundary, nor ends in what may begin one."""
+        begin = max(0, len(piece) - self._window)
+        return mark not in piece and _first_break(piece, begin, len(piece)) is None
+
     def _split(self, data: bytes) -> tuple[bytes, bytes]:
-        begin = max(0, len(data) - self._window)
-        found = [at for at in (data.find(b"\r", begin), data.find(b"\n", begin)) if at >= 0]
-        cut = min(found, default=len(data))
+        cut = len(data)
+        for _ in range(LOOKS_BACK):
+            found = _first_break(data, max(0, cut - self._window), cut)
+            if found is None:
+                break
+            cut = found
         return data[:cut], data[cut:]
+
+
+def _first_break(data: bytes, begin: int, end: int) -> int | None:
+    """Return where the first half of a line break is, if there is one."""
+    found = [at for at in (data.find(b"\r", begin, end), data.find(b"\n", begin, end)) if at >= 0]
+    return min(found, default=None)
 
 
 class _Reading:
@@ -118,11 +149,16 @@ class _Reading:
 
     def __init__(self, sink: Sink) -> None:
         self.is_over = False
-        self._sink = sink
+        self.sink = sink
         self._field: str | None = None
         self._value = bytearray()
         self._taken = 0
         self._ignored = False
+
+    @property
+    def is_in_file(self) -> bool:
+        """Whether the part begun last is a file that counts."""
+        return self._field is None and not self._ignored
 
     def take(self, event: Event) -> None:
         match event:
@@ -148,7 +184,7 @@ class _Reading:
             kind = file.headers.get("content-type")
             # Browsers write a quotation mark in a name this way.
             name = file.filename.replace("%22", '"')
-            self._sink.start_file(FilePart(file.name or "", name, kind))
+            self.sink.start_file(FilePart(file.name or "", name, kind))
 
     def _data(self, data: bytes, *, more: bool) -> None:
         if self._field is not None:
@@ -157,15 +193,15 @@ class _Reading:
                 raise TooLarge
             if not more:
                 self._count(len(self._value))
-                self._sink.field(self._field, self._value.decode())
+                self.sink.field(self._field, self._value.decode())
         elif self._ignored:
             if data:
                 raise BrokenUpload("A file in this form has no name.")
         else:
             if data:
-                self._sink.write(data)
+                self.sink.write(data)
             if not more:
-                self._sink.end_file()
+                self.sink.end_file()
 
     def _count(self, length: int) -> None:
         self._taken += length

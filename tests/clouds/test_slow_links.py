@@ -120,3 +120,29 @@ def test_an_end_that_is_no_answer_keeps_the_session(
     with pytest.raises(KeyboardInterrupt), unfinished.ended():
         raise KeyboardInterrupt
     assert sessions.recall(NAME) == KEPT
+
+
+def test_of_a_new_shard_nobody_is_asked_before_something_was_kept(
+    sessions: HeldUploadSessions, link: Link
+) -> None:
+    sessions.keep(NAME, KEPT)  # as another process would
+    assert not Unfinished(sessions, NAME, link, is_new=True).is_repeated
+    assert Unfinished(sessions, NAME, link).is_repeated
+
+
+def test_a_new_shard_goes_on_with_what_its_own_process_kept(
+    sessions: HeldUploadSessions, link: Link
+) -> None:
+    Unfinished(sessions, NAME, link, is_new=True).keep("https://upload.example/")
+    again = Unfinished(sessions, NAME, link, is_new=True)
+    assert again.before == KEPT
+    again.forget()
+    assert not Unfinished(sessions, NAME, link, is_new=True).is_repeated
+
+
+@pytest.mark.parametrize(("seconds", "is_noted"), [(1, False), (31, True)])
+def test_a_new_shard_that_took_long_is_known_for_it_the_next_time(
+    sessions: HeldUploadSessions, link: Link, clock: ManualClock, seconds: float, *, is_noted: bool
+) -> None:
+    lose(Unfinished(sessions, NAME, link, is_new=True), clock, seconds, Unreachable())
+    assert Unfinished(sessions, NAME, link, is_new=True).is_repeated == is_noted

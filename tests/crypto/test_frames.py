@@ -27,6 +27,27 @@ def test_what_is_sealed_opens(length: int) -> None:
     assert CIPHER.open_run(0, body, ends=True) == content(length)
 
 
+@settings(deadline=None)
+@given(length=st.integers(0, 2000))
+def test_what_is_sealed_opens_into_a_buffer(length: int) -> None:
+    target = bytearray(b"?" * length)
+
+    CIPHER.open_into(memoryview(target), 0, sealed(length), ends=True)
+
+    assert target == content(length)
+
+
+@pytest.mark.parametrize("wrong", [0, 300, -1])
+def test_where_a_frame_does_not_open_the_buffer_holds_nothing(wrong: int) -> None:
+    body, target = bytearray(sealed(600)), bytearray(b"?" * 600)
+    body[wrong] ^= 1
+
+    with refused("frame"):
+        CIPHER.open_into(memoryview(target), 0, body, ends=True)
+
+    assert target == bytes(600)
+
+
 def test_runs_sealed_apart_are_the_stream_sealed_at_once() -> None:
     plaintext, target = content(1000), bytearray(body_length(1000, 8))
     CIPHER.seal_into(memoryview(target)[:544], 0, plaintext[:512], ends=False)

@@ -72,6 +72,29 @@ def test_a_range_equals_the_slice(data: st.DataObject, part: tuple[PartRecord, b
     assert opened == content(record.length)[begin:end]
 
 
+@pytest.mark.parametrize(("first", "last"), [(0, 0), (0, 3), (1, 2), (2, 3)])
+def test_whole_frames_open_into_a_buffer(first: int, last: int) -> None:
+    begin, end = first * FRAME, min((last + 1) * FRAME, LONG.length)
+    span = spool_parts.part_span(LONG, begin, end)
+    target = bytearray(end - begin)
+
+    sealed = LONG_STORED[span.start : span.start + span.length]
+    spool_parts.open_part_into(UPLOAD_KEY, LONG, span, sealed, memoryview(target))
+
+    assert target == content(LONG.length)[begin:end]
+
+
+@pytest.mark.parametrize(("begin", "end"), [(1, FRAME), (0, FRAME - 1)])
+def test_parts_of_frames_do_not(begin: int, end: int) -> None:
+    span = spool_parts.part_span(LONG, begin, end)
+    sealed = LONG_STORED[span.start : span.start + span.length]
+
+    with refused("range"):
+        spool_parts.open_part_into(
+            UPLOAD_KEY, LONG, span, sealed, memoryview(bytearray(end - begin))
+        )
+
+
 def test_a_full_frame_is_held_back_until_another_byte_comes() -> None:
     sealer = PartSealer.fresh(UPLOAD_KEY, PLACE)
 

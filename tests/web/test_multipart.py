@@ -1,6 +1,7 @@
 """The multipart loop: whatever the steps, the same parts; whatever is cut, an error."""
 
 import io
+import random
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import cast
@@ -96,6 +97,19 @@ def test_parts_are_the_same_whatever_the_steps(contents: list[bytes], step: int)
     assert parts.files == files
     assert parts.ended == len(files)
     assert parts.fields == [("csrf_token", "t")]
+
+
+@given(seed=st.integers(0, 1 << 32), step=st.sampled_from([1000, 4096, 1 << 20]))
+def test_long_contents_with_breaks_here_and_there_come_through(seed: int, step: int) -> None:
+    chance = random.Random(seed)
+    alphabet = [b"x" * 40, b"\r\n", b"\n", b"\r", b"--" + BOUNDARY.encode(), b"\r\n--", b"-"]
+    weights = [60, 1, 1, 1, 1, 1, 1]
+    content = b"x".join(chance.choices(alphabet, weights, k=500))
+    content = content.replace(b"\n--" + BOUNDARY.encode(), b"").replace(
+        b"\r--" + BOUNDARY.encode(), b""
+    )
+    files = [("a.bin", content), ("b.bin", content[::-1]), ("c.bin", b"")]
+    assert read(form([], files), step).files == files
 
 
 @given(kept=st.floats(0, 1, exclude_max=True))

@@ -22,10 +22,15 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 DATABASE: Final = "balancecloud"
 # What `python -m cloudsim` knows by itself; it guards nothing.
 SIMULATED_CLIENT: Final = ("balancecloud-demo", b"simulated-not-secret\n")
-# glibc keeps what was freed, an arena for every few threads: with pieces of 10 MiB that came to
-# 551 MB in a worker and 284 MB in the web; with these it is 193 and 197 (2 GB up, stored, down).
-# The Dockerfile says the same.
-MALLOC: Final = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
+# How glibc hands out and keeps what we seal, code and send. A piece beyond the first threshold is
+# mapped for itself, and the kernel clears each of its pages anew: with 1 MiB there a GB received
+# took 14 s of processor time, 10 of them for that. Beyond the second one, what is free goes back.
+# One arena, as each keeps its own. The Dockerfile says the same; docs/performance.md has figures.
+MALLOC: Final = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(32 << 20),
+}
 SECRET_FILES: Final = {
     "SECRET_KEY_FILE": "secret_key",
     "TOKEN_KEY_FILE": "token_key",
