@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -56,14 +56,9 @@ class Stream:
 
 @dataclass(frozen=True)
 class Form:
-    """A multipart body of files, read as it is sent."""
+    """A multipart body of files, made as it is sent."""
 
     files: tuple[tuple[str, Content], ...]
-    boundary: str = "soak"
-    _head: bytes = field(
-        default=b'--soak\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\n',
-        repr=False,
-    )
 
     def __len__(self) -> int:
         return sum(len(head) + content.size + 2 for head, content in self._parts()) + len(TAIL)
@@ -77,7 +72,27 @@ class Form:
 
     def _parts(self) -> Iterator[tuple[bytes, Content]]:
         for name, content in self.files:
-            yield self._head % name.encode(), content
+            yield HEAD % name.encode(), content
 
 
+class BrokenOff(Exception):
+    """The sender goes away."""
+
+
+@dataclass(frozen=True)
+class Broken(Form):
+    """A form of which only so many bytes are sent, and no more ever."""
+
+    kept: int
+
+    def __iter__(self) -> Iterator[bytes]:
+        left = self.kept
+        for piece in super().__iter__():
+            yield piece[:left]
+            left -= len(piece)
+            if left <= 0:
+                raise BrokenOff
+
+
+HEAD = b'--soak\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\n'
 TAIL = b"--soak--\r\n"

@@ -109,7 +109,7 @@ def _broken_promises(house: SoakHouse, person: Person) -> Iterator[str]:
     for one in person.ledger.held():
         if (one.job_id, one.node_id) in failed:
             person.ledger.count("upload ended", f"failed: {jobs[one.job_id][1]}")
-        elif versions[one.job_id, one.node_id, one.content.sha256] != 1:
+        elif not versions[one.job_id, one.node_id, one.content.sha256]:
             yield f"{one} is not stored: its job is {jobs.get(one.job_id)}"
         else:
             person.ledger.count("upload ended", "stored")

@@ -10,7 +10,7 @@ from typing import Any, Final
 import requests
 
 from tests.journey.client import Program
-from tests.soak.contents import Content, Form
+from tests.soak.contents import Broken, BrokenOff, Content, Form
 from tests.soak.ledger import Ledger, Promise
 from tests.soak.soak_house import SoakHouse
 from tests.storm.reader import TOKEN, Reader
@@ -90,8 +90,8 @@ class Client:
             name, act = self._choose()
             try:
                 outcome = act()
-            except requests.RequestException:
-                outcome = "no whole answer"
+            except requests.RequestException as problem:
+                outcome = "no answer" if problem.response is None else "answer cut"
             self.person.ledger.count(name, outcome)
 
     def _choose(self) -> tuple[str, Callable[[], str]]:
@@ -102,11 +102,14 @@ class Client:
             (7, "upload many small", self._upload_many),
             (6, "upload new version", self._upload_version),
             (1.5, "upload large", self._upload_large),
+            (2, "upload broken off", self._break_off),
+            (3, "upload cancelled", self._upload_and_cancel),
             (6, "delete", self._delete),
             (1, "delete folder", self._delete_folder),
             (12, "download", self._download),
             (22, "read range", self._read_range),
             (2, "cancel", self._cancel),
+            (1, "retry", self._retry),
             (2, "list", self._list),
         ]
         weights = [weight for weight, _, _ in acts]
@@ -122,18 +125,39 @@ class Client:
         folder = f"{CANARY}-folder-{self.drawn.randrange(4)}"
         count = self.drawn.randrange(2, 40)
         sizes = [self.drawn.choice((0, 1, 100, 5_000, 60_000)) for _ in range(count)]
-        return self._send([(f"{folder}/{self._new_name()}", self._content(s)) for s in sizes])
+        names = [f"{folder}/{self._new_name()}" for _ in sizes]
+        # The same name twice in a form is two versions.
+        names[0] = self.drawn.choice(names)
+        return self._send([(n, self._content(s)) for n, s in zip(names, sizes, strict=True)])
 
     def _upload_version(self) -> str:
         files = self.person.ledger.files()
         if not files:
             return "nothing there"
-        _, name = self.drawn.choice(files)
-        return self._send([(name, self._content(self._size()))])
+        # Of few, so that several programs meet at one name.
+        name = self.drawn.choice(files[:6])[1]
+        conflict = self.drawn.choice(("version", "version", "version", "keep_both", "fail"))
+        return self._send([(name, self._content(self._size()))], conflict)
 
     def _upload_large(self) -> str:
         size = self.drawn.randrange(12 * MIB, 60 * MIB)
         return self._send([(self._new_name(), self._content(size))])
+
+    def _upload_and_cancel(self) -> str:
+        outcome = self._upload_large() if self.drawn.random() < 0.3 else self._upload_one()
+        jobs = self.person.ledger.recent_jobs(1)
+        return self._end_job(jobs[0]) if jobs else outcome
+
+    def _break_off(self) -> str:
+        """Send a form whose end never comes."""
+        content = self._content(self.drawn.randrange(1, 12 * MIB))
+        form = Broken(((self._new_name(), content),), self.drawn.randrange(content.size))
+        try:
+            answer = self._call("POST", "/api/files/upload", data=form, headers=HEADERS)
+        except BrokenOff:
+            return "ok"
+        self._lie(f"{answer.status_code} for a form without an end")
+        return "ANSWERED"
 
     def _size(self) -> int:
         largest = self.drawn.choice((1, 2_000, 100_000, 100_000, 3 * MIB, 9 * MIB, 12 * MIB))
@@ -145,18 +169,19 @@ class Client:
     def _content(self, size: int) -> Content:
         return Content(self.drawn.getrandbits(64), size)
 
-    def _send(self, files: list[tuple[str, Content]]) -> str:
+    def _send(self, files: list[tuple[str, Content]], conflict: str = "version") -> str:
         ledger = self.person.ledger
         for _, content in files:
             ledger.will_send(content)
-        form = Form(tuple(files))
-        answer = self._call("POST", "/api/files/upload", data=form, headers=HEADERS)
+        form, query = Form(tuple(files)), {"conflict": conflict}
+        path = "/api/files/upload"
+        answer = self._call("POST", path, data=form, headers=HEADERS, params=query)
         if answer.status_code != 201:
             return self._refusal(answer)
         made = answer.json()
-        for one, (name, content) in zip(made.get("files", [made]), files, strict=True):
+        for one, (_, content) in zip(made.get("files", [made]), files, strict=True):
             promise = Promise(made["job_id"], one["id"], one["parent_id"], content)
-            ledger.promised(promise, name)
+            ledger.promised(promise, one["name"])
         return "ok"
 
     # --- reading ------------------------------------------------------------------------------
@@ -234,9 +259,28 @@ class Client:
         jobs = self.person.ledger.recent_jobs(6)
         if not jobs:
             return "nothing there"
-        job_id = self.drawn.choice(jobs)
+        if self.drawn.random() < 0.3:
+            return self._end_mending()
+        return self._end_job(self.drawn.choice(jobs))
+
+    def _end_mending(self) -> str:
+        """Cancel what mends packs."""
+        listed = self._call("GET", "/api/jobs", params={"state": "running"})
+        if listed.status_code != 200:
+            return self._refusal(listed)
+        jobs = [job["id"] for job in listed.json()["jobs"] if job["kind"] == "repair"]
+        return self._end_job(jobs[0]) if jobs else "nothing to mend"
+
+    def _end_job(self, job_id: str) -> str:
         self.person.ledger.cancelled.add(job_id)
         answer = self._call("POST", f"/api/jobs/{job_id}/cancel")
+        return "ok" if answer.status_code == 202 else self._refusal(answer)
+
+    def _retry(self) -> str:
+        jobs = self.person.ledger.recent_jobs(20)
+        if not jobs:
+            return "nothing there"
+        answer = self._call("POST", f"/api/jobs/{self.drawn.choice(jobs)}/retry")
         return "ok" if answer.status_code == 202 else self._refusal(answer)
 
     def _list(self) -> str:

@@ -79,7 +79,7 @@ class Troubles:
             (3, "protection changed", self._change_protection),
             (2, "worker killed", partial(self._kill, "worker-2")),
             (2, "work in hand killed", self._kill_horse),
-            (1.5, "web killed", partial(self._kill, "web-2")),
+            (0.6, "web killed", partial(self._kill, "web-2")),
             (0.7, "tick killed", partial(self._kill, "tick")),
         ]
         weights = [weight for weight, _, _ in acts]

@@ -353,6 +353,33 @@ def test_cancelling_a_new_version_keeps_the_one_before(person: Person) -> None:
     person.check_settled()
 
 
+def test_cancelling_a_new_version_keeps_the_failed_one_for_a_retry(person: Person) -> None:
+    first = person.upload(b"first")
+    outcome.settle(person.tools, person.claim(), IntegrityError("frame"))
+    second = person.upload(b"second")
+    cancel(person, second.job_id)
+    person.work()
+    with person.tools.sessions.begin() as session:
+        jobs.retry(session, person.user_id, first.job_id)
+    assert person.work() == []
+
+    assert person.read(person.version(first).id) == b"first"
+    person.check_settled()
+
+
+def test_no_file_is_left_when_all_its_versions_were_cancelled_or_broken(person: Person) -> None:
+    first = person.upload(b"first")
+    second = person.intake()
+    second.start_file(["file"], None)
+    cancel(person, first.job_id)
+    person.work()
+    second.abort("broken_upload")
+
+    with person.tools.sessions() as session:
+        assert session.scalar(select(Node.id)) is None
+    person.check_settled()
+
+
 def test_a_job_says_once_that_it_was_cancelled(person: Person) -> None:
     arrived = person.upload(b"one", b"two")
     claims = [person.claim(), person.claim()]
