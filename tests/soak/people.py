@@ -20,7 +20,8 @@ MOST_KEPT: Final = 250 * MIB  # beyond it a person rather deletes
 WEBS: Final = ("web-1", "web-2")
 CANARY: Final = "soakcanary"  # begins every name, so that no log may hold it
 HEADERS: Final = {"Content-Type": "multipart/form-data; boundary=soak"}
-PAUSES: Final = (0.05, 0.6)  # between what a program does
+PAUSES: Final = (0.05, 0.4)  # between what a program does
+AFTER_NO_ANSWER: Final = 2.0
 # What is no news: the server says why, and the program may come again.
 NAMED: Final = frozenset(
     {
@@ -92,6 +93,7 @@ class Client:
                 outcome = act()
             except requests.RequestException as problem:
                 outcome = "no answer" if problem.response is None else "answer cut"
+                ended.wait(AFTER_NO_ANSWER)
             self.person.ledger.count(name, outcome)
 
     def _choose(self) -> tuple[str, Callable[[], str]]:
