@@ -144,11 +144,11 @@ def _drop_empty_node(session: Session, version: Version) -> None:
         session.execute(delete(Node).where(Node.file_id == version.file_id))
 
 
-def unfinished_versions(session: Session, job_id: uuid.UUID) -> Sequence[Version]:
-    """Return and lock a job's versions that are still on their way, and their nodes."""
+def unstored_versions(session: Session, job_id: uuid.UUID) -> Sequence[Version]:
+    """Return and lock a job's versions that are on their way or failed, and their nodes."""
     versions = session.scalars(
         select(Version)
-        .where(Version.job_id == job_id, Version.state.in_(UNFINISHED))
+        .where(Version.job_id == job_id, Version.state.in_((*UNFINISHED, VersionState.FAILED)))
         .order_by(Version.id)
         .with_for_update()
     ).all()

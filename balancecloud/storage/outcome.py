@@ -213,7 +213,7 @@ def _was_said_lately(session: Session, job: Job, reason: str) -> bool:
 
 
 def cancel_job(session: Session, job_id: uuid.UUID) -> list[uuid.UUID]:
-    """End a job that a person cancelled: what is stored stays, what was on its way goes.
+    """End a job that a person cancelled: what is stored stays, what was on its way or failed goes.
 
     Returns the uploads whose spool is to be emptied once this is committed.
     """
@@ -221,13 +221,14 @@ def cancel_job(session: Session, job_id: uuid.UUID) -> list[uuid.UUID]:
         select(Work.id).where(Work.job_id == job_id).order_by(Work.id).with_for_update()
     ).all()
     gone = []
-    for version in completion.unfinished_versions(session, job_id):
+    for version in completion.unstored_versions(session, job_id):
         upload_id = completion.withdraw(session, version, VersionState.CANCELLED)
         if upload_id is not None:
             gone.append(upload_id)
     upkeep.give_up(session, job_id)
     job = session.get_one(Job, job_id, with_for_update=True, populate_existing=True)
     job.state = JobState.CANCELLED
+    job.files_failed = 0
     job.finished_at = session.scalar(func.now().select())
     job.retry_at = None
     session.add(JobEvent(job_id=job.id, code="job.cancelled", args={"stored": job.files_stored}))

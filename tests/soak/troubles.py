@@ -23,7 +23,7 @@ PRESETS: Final = ("unreachable", "throttling", "slow", "full")
 TROUBLED_SECONDS: Final = (4.0, 20.0)
 REVOKED_SECONDS: Final = (3.0, 15.0)
 DEAD_SECONDS: Final = (0.2, 4.0)
-PAUSES: Final = (0.5, 4.0)
+PAUSES: Final = (0.3, 2.5)
 SHARE: Final = 0.004  # of the calls that each rule hits
 RULES: Final[Sequence[dict[str, Any]]] = (
     {"kind": "answer", "status": 503, "reason": "backendError"},

@@ -380,6 +380,20 @@ def test_no_file_is_left_when_all_its_versions_were_cancelled_or_broken(person: 
     person.check_settled()
 
 
+def test_what_failed_goes_with_its_job_when_that_is_cancelled(person: Person) -> None:
+    arrived = person.upload(b"one", b"two")
+    outcome.settle(person.tools, person.claim(), IntegrityError("frame"))
+    cancel(person, arrived.job_id)
+    person.work()
+
+    assert person.user().reserved_bytes == 0
+    assert person.job(arrived.job_id).files_failed == 0
+    with person.tools.sessions() as session:
+        assert session.scalar(select(Node.id)) is None
+    assert list(person.tools.spool.uploads()) == []
+    person.check_settled()
+
+
 def test_a_job_says_once_that_it_was_cancelled(person: Person) -> None:
     arrived = person.upload(b"one", b"two")
     claims = [person.claim(), person.claim()]
