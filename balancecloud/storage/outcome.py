@@ -28,7 +28,13 @@ from balancecloud.models.library import Version
 from balancecloud.models.states import JobState, VersionState, WorkKind
 from balancecloud.storage import completion, health, upkeep
 from balancecloud.storage.hold import hold
-from balancecloud.storage.parking import Parking, has_cancelled, park_beside, park_taken_along
+from balancecloud.storage.parking import (
+    Parking,
+    has_cancelled,
+    hold_accounts,
+    park_beside,
+    park_taken_along,
+)
 from balancecloud.storage.placement import NoPlace
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim, bury, finish, postpone
@@ -124,6 +130,7 @@ def _record_forming(session: Session, claim: Claim, error: Exception, code: str)
     rest = 0 if has_cancelled(session, claim) else seconds
     postpone(session, claim, rest, code, counts_as_try=verdict.is_a_try)
     parking = Parking(verdict.job_state, verdict.version_state, code, seconds)
+    hold_accounts(session, claim.user_id)
     jobs = park_taken_along(session, claim, parking, counts_as_try=verdict.is_a_try)
     values = {"reason": code, "seconds": seconds, "attempt": claim.attempt}
     _say_postponed(session, jobs, code, values)
