@@ -1,12 +1,15 @@
 """Ranges and headers of downloads."""
 
+import errno
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balancecloud.errors import BadRangeAsked
+from balancecloud.errors import BadRangeAsked, Unavailable
 from balancecloud.library.downloads import ByteRange, parse_range
-from balancecloud.web.downloads import PIECE, disposition, in_pieces
+from balancecloud.web.downloads import PIECE, _chained, disposition, in_pieces
 
 
 @given(size=st.integers(1, 10_000), data=st.data())
@@ -59,3 +62,16 @@ def test_t_32_a_reader_is_sent_small_pieces_of_the_same_bytes(lengths: list[int]
     pieces = list(in_pieces(iter(stretches)))
     assert b"".join(pieces) == b"".join(stretches)
     assert all(0 < len(piece) <= PIECE for piece in pieces)
+
+
+def test_a_download_that_cannot_go_on_is_reset_as_the_server_takes_it_quietly() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"first"
+        raise Unavailable
+
+    chained = _chained(b"", pieces())
+
+    assert [next(chained), next(chained)] == [b"", b"first"]
+    with pytest.raises(ConnectionResetError) as found:
+        next(chained)
+    assert found.value.errno == errno.ECONNRESET
