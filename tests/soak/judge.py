@@ -38,6 +38,8 @@ LEAKS: Final = {
           WHERE s.pack_id = p.id AND a.state <> 'unlinked')""",
     "packs that survive no loss": "SELECT count(*) FROM packs WHERE m <> 1",
     "leases": "SELECT count(*) FROM work WHERE owner IS NOT NULL OR lease_until IS NOT NULL",
+    "transactions that waited in a ring": """
+        SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()""",
     "parts of finished uploads": "SELECT count(*) FROM spool_parts",
 }
 # An account is forgotten once no shard refers to it.
@@ -57,7 +59,8 @@ WHERE v.state = 'stored' AND n.user_id = (SELECT id FROM users WHERE email = :em
 # Neither wanted nor explained: a process that met what nobody caught, or rows that were locked.
 ALARMS: Final = re.compile(
     r"^Traceback|unexpected error| met \w+ in|a part of this server is down|integrity"
-    r"|Looking after .* failed|the database|Exception in thread|Error handling request",
+    r"|Looking after .* failed|Rooms could not be read|the database"
+    r"|Exception in thread|Error handling request",
     re.IGNORECASE | re.MULTILINE,
 )
 

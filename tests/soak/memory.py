@@ -9,6 +9,7 @@ from tests.journey.house import process_table
 from tests.soak.soak_house import STEADY, SoakHouse
 
 EVERY_SECONDS = 1.0
+POINTS = 60
 MAY_GROW = 1.2
 MAY_GROW_BYTES = 20_000_000
 
@@ -34,6 +35,11 @@ class Memory:
         sizes = self.series[name]
         length = len(sizes) // 5
         return [int(statistics.median(sizes[i * length : (i + 1) * length])) for i in range(5)]
+
+    def outline(self, name: str) -> str:
+        """Return a series in megabytes, thinned out to what a line can hold."""
+        sizes = self.series[name]
+        return " ".join(str(size // 1_000_000) for size in sizes[:: 1 + len(sizes) // POINTS])
 
     def grown(self) -> list[str]:
         """Say who holds more at the end than at the beginning."""

@@ -66,7 +66,7 @@ def soak(house: SoakHouse, capsys: pytest.CaptureFixture[str], people: int, seco
         faults = [*judge(house, living), *troubles.faults, *memory.grown()]
     finally:
         with capsys.disabled():
-            sys.stdout.write(f"\n{json.dumps(report(living, troubles, memory), indent=1)}\n")
+            sys.stdout.write(f"\n{json.dumps(report(house, living, troubles, memory), indent=1)}\n")
     assert not faults, "\n".join(faults)
 
 
@@ -83,13 +83,17 @@ def _together(runs: list[Callable[[threading.Event], None]], seconds: float) -> 
         future.result()
 
 
-def report(people: list[Person], troubles: Troubles, memory: Memory) -> dict[str, object]:
+def report(
+    house: SoakHouse, people: list[Person], troubles: Troubles, memory: Memory
+) -> dict[str, object]:
     """Return what was done, what went wrong meanwhile, and how the memory went."""
     done: Counter[str] = sum((person.ledger.counts for person in people), Counter())
     return {
         "done": dict(sorted(done.items())),
         "bytes sent": sum(person.ledger.bytes_out for person in people),
         "bytes read": sum(person.ledger.bytes_in for person in people),
+        "shards sent again": house.number("SELECT coalesce(sum(shards_retried), 0) FROM jobs"),
         "troubles": dict(sorted(troubles.counts.items())),
         "memory, medians of fifths": {name: memory.fifths(name) for name in memory.series},
+        "memory in MB": {name: memory.outline(name) for name in memory.series},
     }
