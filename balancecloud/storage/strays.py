@@ -61,10 +61,9 @@ def leave(tools: Tools, user_id: uuid.UUID, stray: Stray) -> None:
 
 def _is_wanted(session: Session, stray: Stray) -> bool:
     row = session.get(ShardRow, (stray.pack_id, stray.index), populate_existing=True)
-    if row is None or row.account_id != stray.account_id or row.state is ShardState.DELETING:
+    if row is None or row.account_id != stray.account_id:
         return False
-    # Put there anew under another id, this one is a twin.
-    return None in {row.object_id, stray.object_id} or row.object_id == stray.object_id
+    return row.state is not ShardState.DELETING
 
 
 def _is_linked(session: Session, account_id: uuid.UUID) -> bool:
