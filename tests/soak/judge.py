@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -14,7 +15,9 @@ from tests.soak.soak_house import SoakHouse
 
 # Counts that are 0 in a library at rest.
 LEAKS: Final = {
-    "people with reserved bytes": "SELECT count(*) FROM users WHERE reserved_bytes <> 0",
+    "people whose reserved bytes are not those of their uploads": """
+        SELECT count(*) FROM users u WHERE reserved_bytes <> (
+          SELECT coalesce(sum(reserved_bytes), 0) FROM uploads p WHERE p.user_id = u.id)""",
     "people whose used bytes are not those of their versions": """
         SELECT count(*) FROM users u WHERE used_bytes <> (
           SELECT coalesce(sum(size), 0) FROM versions v WHERE v.user_id = u.id
@@ -25,7 +28,8 @@ LEAKS: Final = {
     "versions that are not stored whole": """
         SELECT count(*) FROM versions WHERE state NOT IN ('stored', 'cancelled', 'failed')""",
     "files that show no version": """
-        SELECT count(*) FROM nodes WHERE kind = 'file' AND version IS NULL""",
+        SELECT count(*) FROM nodes n WHERE kind = 'file' AND version IS NULL AND NOT EXISTS (
+          SELECT 1 FROM versions v WHERE v.file_id = n.file_id AND v.state = 'failed')""",
     "versions without a file": """
         SELECT count(*) FROM versions v WHERE v.state = 'stored'
         AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.file_id = v.file_id)""",
@@ -40,7 +44,9 @@ LEAKS: Final = {
     "leases": "SELECT count(*) FROM work WHERE owner IS NOT NULL OR lease_until IS NOT NULL",
     "transactions that waited in a ring": """
         SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()""",
-    "parts of finished uploads": "SELECT count(*) FROM spool_parts",
+    "uploads of what did not fail": """
+        SELECT count(*) FROM uploads u JOIN versions v ON v.id = u.version_id
+        WHERE v.state <> 'failed'""",
 }
 # An account is forgotten once no shard refers to it.
 STANDING: Final = """
@@ -69,7 +75,7 @@ def judge(house: SoakHouse, people: Sequence[Person]) -> list[str]:
     """Return all that is not as it must be."""
     faults = [f"{count} {what}" for what in LEAKS if (count := house.number(LEAKS[what]))]
     faults += _orphans(house)
-    faults += [str(path.name) for path in house.spool.glob("??/*")]
+    faults += _forgotten_spool(house)
     for person in people:
         faults += person.ledger.lies
         faults += _broken_promises(house, person)
@@ -80,6 +86,14 @@ def judge(house: SoakHouse, people: Sequence[Person]) -> list[str]:
         faults += [f"{name} logged a secret" for secret in secrets if secret in log]
         faults += alarms(name, log)
     return faults
+
+
+def _forgotten_spool(house: SoakHouse) -> Iterator[str]:
+    """Look for sealed parts that no upload names; only what failed may have any."""
+    known = {str(row[0]) for row in house.rows("SELECT id FROM uploads")}
+    for path in house.spool.glob("??/*"):
+        if str(uuid.UUID(path.name)) not in known:
+            yield f"the spool keeps {path.name}"
 
 
 def _orphans(house: SoakHouse) -> Iterator[str]:

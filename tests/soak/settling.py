@@ -16,7 +16,10 @@ OPEN: Final = "('queued', 'running', 'retrying', 'paused', 'needs_you', 'cancell
 UNREST: Final = {
     "work": "SELECT count(*) FROM work WHERE state IN ('due', 'leased')",
     "jobs": f"SELECT count(*) FROM jobs WHERE state IN {OPEN}",
-    "uploads": "SELECT count(*) FROM uploads",
+    # Of what failed the spool keeps what a person may retry.
+    "uploads": """
+        SELECT count(*) FROM uploads u JOIN versions v ON v.id = u.version_id
+        WHERE v.state <> 'failed'""",
     "versions on their way": (
         "SELECT count(*) FROM versions WHERE state IN ('receiving', 'queued', 'storing', 'waiting')"
     ),
@@ -26,6 +29,11 @@ UNREST: Final = {
         "SELECT count(*) FROM shards WHERE state NOT IN ('stored', 'verified')"
     ),
 }
+LINKED: Final = """
+SELECT CAST(a.id AS text) AS id, a.provider, a.address
+FROM cloud_accounts a JOIN users u ON u.id = a.user_id
+WHERE u.email = :email AND a.state <> 'unlinked'
+"""
 
 
 def settle(house: SoakHouse, people: Sequence[Person], seed: int) -> None:
@@ -55,12 +63,14 @@ def wait_for_rest(house: SoakHouse) -> None:
 def _look_after(house: SoakHouse, person: Person) -> None:
     """Sign in, give each grant anew that was taken back, have each account looked at."""
     program = person.program.sign_in()
-    for account in program.accounts():
-        provider, address = person.accounts[account["id"]]
+    # One may have been linked although the answer was lost.
+    linked = house.rows(LINKED, email=program.email)
+    person.accounts = {one.id: (one.provider, one.address) for one in linked}
+    for account_id, (provider, address) in person.accounts.items():
         house.sky.preset(provider, address, "fair")
-        url = f"{program.base}/api/cloud-accounts/{account['id']}/refresh"
+        url = f"{program.base}/api/cloud-accounts/{account_id}/refresh"
         if not program.session.post(url, timeout=60).ok:
-            person.sign_in_again(account["id"])
+            person.sign_in_again(account_id)
     person.ask_for_protection(1)
 
 

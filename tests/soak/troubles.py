@@ -62,13 +62,15 @@ class Troubles:
     def run(self, ended: threading.Event) -> None:
         """Make trouble and mend it later, until told to stop."""
         while not ended.wait(self.drawn.uniform(*PAUSES)):
-            self._mend(time.monotonic())
             name, act = self._choose()
-            # The one asked may be the one that was killed: it is the programs who are judged.
             try:
+                self._mend(time.monotonic())
                 self.counts[name] += act()
-            except requests.ConnectionError:
+            except requests.RequestException:
+                # The web was busy: it is the programs whose answers are judged.
                 self.counts[f"{name}, in vain"] += 1
+            except AssertionError as problem:
+                self.faults.append(f"{name}: {problem}"[:400])
         self._mend(float("inf"))
 
     def _choose(self) -> tuple[str, Callable[[], int]]:
