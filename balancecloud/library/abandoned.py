@@ -96,7 +96,10 @@ def _remove_versions(session: Session, job: Job) -> list[uuid.UUID]:
         .execution_options(synchronize_session=False)
     ).all()
     session.execute(delete(Version).where(Version.id.in_(ids)))
-    used = select(Version.file_id).where(Version.file_id.in_(file_ids))
+    # A cancelled version is only remembered by its job: no file is left for it.
+    used = select(Version.file_id).where(
+        Version.file_id.in_(file_ids), Version.state != VersionState.CANCELLED
+    )
     unused = file_ids - set(session.scalars(used))
     session.execute(delete(Node).where(Node.file_id.in_(unused)))
     quota.give_back(session, job.user_id, sum(row.reserved_bytes for row in removed))

@@ -105,9 +105,13 @@ def keep_account(session: Session, keys: MasterKeys, user_id: uuid.UUID, found: 
 
 
 def lock_person(session: Session, user_id: uuid.UUID) -> None:
-    """Let one linking or unlinking of this person happen at a time."""
-    query = select(User.id).where(User.id == user_id).with_for_update(key_share=True)
-    if session.scalar(query) is None:
+    """Let one linking or unlinking of this person happen at a time.
+
+    The row itself is locked after files, by whoever deletes them; what is done here locks files.
+    """
+    key = func.hashtextextended(f"accounts {user_id}", 0)
+    session.execute(select(func.pg_advisory_xact_lock(key)))
+    if session.scalar(select(User.id).where(User.id == user_id)) is None:
         raise NotFound
 
 

@@ -1,6 +1,5 @@
 """One pack that is being mended, and what putting its shards has in common."""
 
-import logging
 import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,15 +21,14 @@ from balancecloud.errors import (
 from balancecloud.models.clouds import CloudAccount, ShardRow
 from balancecloud.models.jobs import Job
 from balancecloud.models.states import AccountState, ShardState
-from balancecloud.storage import health, marks
+from balancecloud.storage import health, strays
 from balancecloud.storage.hold import hold
 from balancecloud.storage.packing import Parcel
 from balancecloud.storage.salvage import KnownPack, KnownShard
+from balancecloud.storage.strays import Stray
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.upkeep import Fault
 from balancecloud.storage.work import Claim
-
-logger = logging.getLogger(__name__)
 
 OF_THE_OBJECT: Final = (ObjectDiffers, DamagedInTransit)
 
@@ -96,9 +94,12 @@ def reserve(provider: Provider) -> ObjectId | None:
     return provider.reserve(1)[0] if provider.traits.reserves_ids else None
 
 
-def confirm(
-    case: Case, pack_id: uuid.UUID, parcel: Parcel, provider: Provider, object_id: ObjectId
-) -> None:
+def stray_of(pack_id: uuid.UUID, parcel: Parcel, object_id: ObjectId | None) -> Stray:
+    """Return what may lie at an account once this was sent."""
+    return Stray(pack_id, parcel.index, parcel.account, parcel.name, object_id)
+
+
+def confirm(case: Case, pack_id: uuid.UUID, parcel: Parcel, object_id: ObjectId) -> None:
     """Record that a shard is at its account.
 
     LeaseLost when it is not wanted there any more; what no row names is removed again.
@@ -109,7 +110,8 @@ def confirm(
             _mark_stored(session, case, pack_id, parcel, object_id)
             health.note_success(session, parcel.account)
     except LeaseLost:
-        _take_back(case, pack_id, parcel, provider, object_id)
+        stray = stray_of(pack_id, parcel, object_id)
+        strays.take_back(case.tools, case.claim.user_id, [stray])
         raise
 
 
@@ -137,17 +139,11 @@ def _mark_stored(
         )
 
 
-def _take_back(
-    case: Case, pack_id: uuid.UUID, parcel: Parcel, provider: Provider, object_id: ObjectId
-) -> None:
-    with case.tools.sessions() as session:
-        if marks.wanted(session, {(pack_id, parcel.index)}):
-            return
-    try:
-        provider.delete(object_id)
-    except ProviderError as refusal:
-        logger.warning("An unwanted shard could not be removed: %s.", refusal.code)
-        note_failure(case, parcel.account, refusal)
+def note_refused(case: Case, stray: Stray, refusal: ProviderError) -> ProviderError:
+    """Write down what a put's refusal says of the account, and what may lie there; return it."""
+    note_failure(case, stray.account_id, refusal)
+    strays.leave(case.tools, case.claim.user_id, stray)
+    return refusal
 
 
 def lock_accounts(session: Session, account_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:

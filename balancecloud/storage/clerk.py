@@ -1,19 +1,17 @@
 """The clerk of one claim: writes down in batches what accounts confirmed, from one thread."""
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from balancecloud.errors import LeaseLost, ProviderError
+from balancecloud.errors import LeaseLost
 from balancecloud.models.states import WorkKind
-from balancecloud.storage import health, marks
+from balancecloud.storage import marks, strays
 from balancecloud.storage.figures import StoreProgress
 from balancecloud.storage.marks import Marked, Sent
+from balancecloud.storage.strays import Stray
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim
-
-logger = logging.getLogger(__name__)
 
 # What is confirmed within so short a time is written down together.
 TOGETHER_SECONDS: Final = 0.25
@@ -84,9 +82,7 @@ class Clerk:
             with self._tools.sessions.begin() as session:
                 marked = marks.mark_stored(session, self._claim, batch)
         except LeaseLost:
-            with self._tools.sessions() as session:
-                unwanted = marks.unwanted(session, batch)
-            self._take_back(unwanted)
+            self._take_back(batch)
             raise
         self._settle(marked)
 
@@ -98,12 +94,9 @@ class Clerk:
             # What took the pack away took the claim away too.
             raise LeaseLost
 
-    def _take_back(self, unwanted: Sequence[Sent]) -> None:
+    def _take_back(self, sent: Sequence[Sent]) -> None:
         """Remove objects whose files were deleted on their way: no row will ever name them."""
-        for one in unwanted:
-            try:
-                self._tools.open_provider(one.account_id).delete(one.object_id)
-            except ProviderError as refusal:
-                logger.warning("An unwanted shard could not be removed: %s.", refusal.code)
-                with self._tools.sessions.begin() as session:
-                    health.note_failure(session, one.account_id, refusal)
+        found = [
+            Stray(one.pack_id, one.index, one.account_id, one.name, one.object_id) for one in sent
+        ]
+        strays.take_back(self._tools, self._claim.user_id, found)

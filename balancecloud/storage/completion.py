@@ -46,7 +46,7 @@ def fail(session: Session, version: Version, error_code: str) -> None:
 def withdraw(session: Session, version: Version, state: VersionState) -> uuid.UUID | None:
     """Take an unfinished version back: quota, node and shards; return its upload for the spool.
 
-    The node goes with it unless it shows or awaits another version.
+    The node goes with it unless it shows or awaits another version, or one that can be retried.
     """
     if version.state not in UNFINISHED and version.state is not VersionState.FAILED:
         return None
@@ -138,18 +138,17 @@ def _end_upload(session: Session, version: Version) -> uuid.UUID | None:
 def _drop_empty_node(session: Session, version: Version) -> None:
     lock_nodes(session, [version.file_id])
     living = select(Version.id).where(
-        Version.file_id == version.file_id,
-        Version.state.not_in((VersionState.CANCELLED, VersionState.FAILED)),
+        Version.file_id == version.file_id, Version.state != VersionState.CANCELLED
     )
     if session.scalar(living.limit(1)) is None:
         session.execute(delete(Node).where(Node.file_id == version.file_id))
 
 
-def unfinished_versions(session: Session, job_id: uuid.UUID) -> Sequence[Version]:
-    """Return and lock a job's versions that are still on their way, and their nodes."""
+def unstored_versions(session: Session, job_id: uuid.UUID) -> Sequence[Version]:
+    """Return and lock a job's versions that are on their way or failed, and their nodes."""
     versions = session.scalars(
         select(Version)
-        .where(Version.job_id == job_id, Version.state.in_(UNFINISHED))
+        .where(Version.job_id == job_id, Version.state.in_((*UNFINISHED, VersionState.FAILED)))
         .order_by(Version.id)
         .with_for_update()
     ).all()

@@ -194,13 +194,15 @@ def is_away() -> ColumnElement[bool]:
 
 def wake_waiting(session: Session, user_id: uuid.UUID) -> list[uuid.UUID]:
     """Make this person's waiting work due, as an account has come (back); return what to ring."""
+    # Work is locked before versions, as by whoever begins to form packs of what waits.
+    due = work.wake(session, user_id)
     session.execute(
         update(Version)
         .where(Version.user_id == user_id, Version.state == VersionState.WAITING)
         .values(state=VersionState.QUEUED, error_code=None)
         .execution_options(synchronize_session=False)
     )
-    return work.wake(session, user_id)
+    return due
 
 
 def _note_throttled(session: Session, account_id: uuid.UUID, retry_after: float | None) -> None:

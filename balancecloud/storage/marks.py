@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, Integer, Text, Uuid, cast, func, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TableValuedAlias
 
-from balancecloud.clouds.provider import ObjectId
+from balancecloud.clouds.provider import ObjectId, ShardName
 from balancecloud.models.clouds import CloudAccount, ShardRow
 from balancecloud.models.states import ShardState
 from balancecloud.storage import health
@@ -28,6 +28,7 @@ class Sent:
     index: int
     account_id: uuid.UUID
     object_id: ObjectId
+    name: ShardName
     chunks: tuple[SealedChunk, ...]
 
 
@@ -49,7 +50,7 @@ def mark_stored(session: Session, claim: Claim, sent: Sequence[Sent]) -> Marked:
     news = _confirm(session, sent)
     if len(news) < len(sent):
         known = {(one.pack_id, one.index) for one in sent} - set(news)
-        unwanted = known - wanted(session, known)
+        unwanted = known - _wanted(session, known)
     else:
         unwanted = set()
     _add_used(session, news)
@@ -109,7 +110,7 @@ def _table(sent: Sequence[Sent]) -> TableValuedAlias:
     )
 
 
-def wanted(
+def _wanted(
     session: Session, known: Collection[tuple[uuid.UUID, int]]
 ) -> set[tuple[uuid.UUID, int]]:
     """Return those shards that are in the index and not about to go."""
@@ -120,12 +121,6 @@ def wanted(
         )
     )
     return {(pack_id, index) for pack_id, index in rows}
-
-
-def unwanted(session: Session, sent: Sequence[Sent]) -> list[Sent]:
-    """Return which of these shards no row will ever name."""
-    named = wanted(session, {(one.pack_id, one.index) for one in sent})
-    return [one for one in sent if (one.pack_id, one.index) not in named]
 
 
 def _add_used(

@@ -25,8 +25,10 @@ from balancecloud.storage.case import (
     confirm,
     demand_linked,
     note_failure,
+    note_refused,
     put_all,
     reserve,
+    stray_of,
 )
 from balancecloud.storage.hold import hold
 from balancecloud.storage.packing import Parcel, SealedPack, layout_of, parcels
@@ -186,12 +188,13 @@ def _put(
     case: Case, pack_id: uuid.UUID, parcel: Parcel, object_ids: Mapping[int, ObjectId | None]
 ) -> ProviderError | None:
     """Put one shard and record it; return what its provider said against it."""
+    object_id = object_ids.get(parcel.index)
     try:
         provider = case.tools.open_provider(parcel.account)
-        stored = provider.put(parcel.name, parcel.shard, object_ids.get(parcel.index))
+        stored = provider.put(parcel.name, parcel.shard, object_id)
     except ProviderError as refusal:
-        return note_failure(case, parcel.account, refusal)
-    confirm(case, pack_id, parcel, provider, stored.object_id)
+        return note_refused(case, stray_of(pack_id, parcel, object_id), refusal)
+    confirm(case, pack_id, parcel, stored.object_id)
     return None
 
 

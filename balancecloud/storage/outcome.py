@@ -28,7 +28,13 @@ from balancecloud.models.library import Version
 from balancecloud.models.states import JobState, VersionState, WorkKind
 from balancecloud.storage import completion, health, upkeep
 from balancecloud.storage.hold import hold
-from balancecloud.storage.parking import Parking, has_cancelled, park_beside, park_taken_along
+from balancecloud.storage.parking import (
+    Parking,
+    has_cancelled,
+    hold_accounts,
+    park_beside,
+    park_taken_along,
+)
 from balancecloud.storage.placement import NoPlace
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim, bury, finish, postpone
@@ -124,6 +130,7 @@ def _record_forming(session: Session, claim: Claim, error: Exception, code: str)
     rest = 0 if has_cancelled(session, claim) else seconds
     postpone(session, claim, rest, code, counts_as_try=verdict.is_a_try)
     parking = Parking(verdict.job_state, verdict.version_state, code, seconds)
+    hold_accounts(session, claim.user_id)
     jobs = park_taken_along(session, claim, parking, counts_as_try=verdict.is_a_try)
     values = {"reason": code, "seconds": seconds, "attempt": claim.attempt}
     _say_postponed(session, jobs, code, values)
@@ -213,7 +220,7 @@ def _was_said_lately(session: Session, job: Job, reason: str) -> bool:
 
 
 def cancel_job(session: Session, job_id: uuid.UUID) -> list[uuid.UUID]:
-    """End a job that a person cancelled: what is stored stays, what was on its way goes.
+    """End a job that a person cancelled: what is stored stays, what was on its way or failed goes.
 
     Returns the uploads whose spool is to be emptied once this is committed.
     """
@@ -221,13 +228,14 @@ def cancel_job(session: Session, job_id: uuid.UUID) -> list[uuid.UUID]:
         select(Work.id).where(Work.job_id == job_id).order_by(Work.id).with_for_update()
     ).all()
     gone = []
-    for version in completion.unfinished_versions(session, job_id):
+    for version in completion.unstored_versions(session, job_id):
         upload_id = completion.withdraw(session, version, VersionState.CANCELLED)
         if upload_id is not None:
             gone.append(upload_id)
     upkeep.give_up(session, job_id)
     job = session.get_one(Job, job_id, with_for_update=True, populate_existing=True)
     job.state = JobState.CANCELLED
+    job.files_failed = 0
     job.finished_at = session.scalar(func.now().select())
     job.retry_at = None
     session.add(JobEvent(job_id=job.id, code="job.cancelled", args={"stored": job.files_stored}))

@@ -42,7 +42,7 @@ def park_beside(session: Session, claim: Claim, parking: Parking) -> int:
     It is due again when the first of them may, and at once when one comes back. The work of the
     claim was given back before; if an account came back while it was, it is due soon instead.
     """
-    _hold_accounts(session, claim.user_id)
+    hold_accounts(session, claim.user_id)
     if _came_back_meanwhile(session, claim):
         soon = func.statement_timestamp() + timedelta(seconds=SOON_SECONDS)
         session.execute(
@@ -58,10 +58,11 @@ def park_beside(session: Session, claim: Claim, parking: Parking) -> int:
     return len(parked)
 
 
-def _hold_accounts(session: Session, user_id: uuid.UUID) -> None:
+def hold_accounts(session: Session, user_id: uuid.UUID) -> None:
     """Let no account come back until this is committed: whoever brings it back wakes it all then.
 
     Accounts are locked by id and after versions, as everybody does; what follows waits for nobody.
+    Nothing that waits is locked before: it is what those want who hold an account that came back.
     """
     session.scalars(
         select(CloudAccount.id)
@@ -90,7 +91,10 @@ def _came_back_meanwhile(session: Session, claim: Claim) -> bool:
 def park_taken_along(
     session: Session, claim: Claim, parking: Parking, *, counts_as_try: bool
 ) -> set[uuid.UUID]:
-    """Park the small chunks of which a claim was to form packs; return their jobs."""
+    """Park the small chunks of which a claim was to form packs; return the jobs that show it.
+
+    The accounts were held before.
+    """
     is_due = (
         *_taken_along(claim),
         Work.due_at <= func.statement_timestamp(),
@@ -106,8 +110,7 @@ def park_taken_along(
     ).all()
     _show_in_versions(session, [row.key for row in parked], parking, (VersionState.STORING,))
     jobs = {row.job_id for row in parked if row.job_id}
-    _show_in_jobs(session, jobs, parking, parking.seconds, (JobState.RUNNING,))
-    return jobs
+    return _show_in_jobs(session, jobs, parking, parking.seconds, (JobState.RUNNING,))
 
 
 def has_cancelled(session: Session, claim: Claim) -> bool:
@@ -195,14 +198,17 @@ def _show_in_jobs(
     parking: Parking,
     seconds: float,
     also: tuple[JobState, ...] = (),
-) -> None:
-    """Show it in jobs nobody works on. Jobs are locked before work, so none is waited for here."""
+) -> set[uuid.UUID]:
+    """Show it in jobs nobody works on, and return them.
+
+    Jobs are locked before work, so none is waited for here.
+    """
     free = (
         select(Job.id)
         .where(Job.id.in_(jobs), Job.state.in_((*_PARKED, *also)))
         .with_for_update(skip_locked=True)
     )
-    session.execute(
+    shown = session.scalars(
         update(Job)
         .where(Job.id.in_(free))
         .values(
@@ -210,5 +216,7 @@ def _show_in_jobs(
             error_code=parking.reason,
             retry_at=_in(seconds),
         )
+        .returning(Job.id)
         .execution_options(synchronize_session=False)
     )
+    return set(shown)

@@ -26,6 +26,7 @@ from balancecloud.storage.packing import Parcel, SealedChunk
 from balancecloud.storage.placement import NoPlace
 from balancecloud.storage.placing import Attempt, Desk, PutFailed
 from balancecloud.storage.send_lanes import Lanes
+from balancecloud.storage.strays import Stray
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim
 
@@ -186,19 +187,26 @@ class Pipeline:
             provider = self._tools.open_provider(parcel.account)
             stored = provider.put(parcel.name, parcel.shard, errand.object_id)
             sent = Sent(
-                errand.pack_id, parcel.index, parcel.account, stored.object_id, errand.chunks
+                errand.pack_id,
+                parcel.index,
+                parcel.account,
+                stored.object_id,
+                parcel.name,
+                errand.chunks,
             )
         except ProviderError as refusal:
-            self._refused(shipment, parcel, refusal)
+            self._refused(shipment, errand, refusal)
         except BaseException as error:  # noqa: BLE001 - raised again by `run`
             self._fail(error)
             self._answered(shipment, parcel, None)
         else:
             self._answered(shipment, parcel, sent)
 
-    def _refused(self, shipment: _Shipment, parcel: Parcel, refusal: ProviderError) -> None:
+    def _refused(self, shipment: _Shipment, errand: _Errand, refusal: ProviderError) -> None:
+        parcel = errand.parcel
+        stray = Stray(errand.pack_id, parcel.index, parcel.account, parcel.name, errand.object_id)
         try:
-            self._desk.note_failure(parcel.account, refusal)
+            self._desk.note_refused(stray, refusal)
         except BaseException as error:  # noqa: BLE001 - raised again by `run`
             self._fail(error)
         shipment.failures[parcel.account] = refusal

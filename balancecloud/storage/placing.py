@@ -23,7 +23,7 @@ from balancecloud.models.clouds import CloudAccount
 from balancecloud.models.library import Version
 from balancecloud.models.people import User
 from balancecloud.models.states import AccountState
-from balancecloud.storage import health, intents
+from balancecloud.storage import health, intents, strays
 from balancecloud.storage.budget import Budget
 from balancecloud.storage.figures import StoreProgress
 from balancecloud.storage.intents import Intended, NewPack
@@ -31,6 +31,7 @@ from balancecloud.storage.loads import Load
 from balancecloud.storage.packing import Parcel, SealedChunk, SealedPack, layout_of, parcels
 from balancecloud.storage.patience import Needs, candidate, reason_to_wait
 from balancecloud.storage.placement import Candidate, NoPlace, Plan, plan
+from balancecloud.storage.strays import Stray
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.work import Claim
 
@@ -95,8 +96,12 @@ class Desk:
                 length = min(version.size, version.chunk_size)
                 _refuse(session, _needs(session, version, uuid.uuid4(), length))
 
-    def note_failure(self, account_id: uuid.UUID, refusal: ProviderError) -> None:
-        """Write down what a refusal says of its account."""
+    def note_refused(self, stray: Stray, refusal: ProviderError) -> None:
+        """Write down what a refusal says of its account, and what may lie there all the same."""
+        self._note_failure(stray.account_id, refusal)
+        strays.leave(self._tools, self._claim.user_id, stray)
+
+    def _note_failure(self, account_id: uuid.UUID, refusal: ProviderError) -> None:
         with self._tools.sessions.begin() as session:
             health.note_failure(session, account_id, refusal)
 
@@ -158,7 +163,7 @@ class Desk:
             try:
                 object_ids[placed.index] = self._reserve(placed.account)
             except ProviderError as refusal:
-                self.note_failure(placed.account, refusal)
+                self._note_failure(placed.account, refusal)
                 raise PutFailed({placed.account: refusal}) from refusal
         return object_ids
 

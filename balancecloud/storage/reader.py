@@ -49,14 +49,15 @@ class Reading:
 
 
 def open_version(tools: Tools, session: Session, version: Version) -> Reading:
-    """Open a version's keys; nothing is fetched yet.
+    """Open a version's keys and part it from the session; nothing is fetched yet.
 
-    The version is taken out of the session: at the session's end it would be read anew.
+    Whoever reads may then give the session's connection back: nothing is loaded by it again.
     """
-    session.expunge(version)
     user_key = version_keys.user_key(session, tools.keys, version.user_id, version.epoch)
     keys = VersionKeys(user_key, version_keys.file_key(version, user_key))
-    return Reading(tools, version, keys, spooled.of_version(session, tools.keys, version.id))
+    source = spooled.of_version(session, tools.keys, version.id)
+    session.expunge(version)
+    return Reading(tools, version, keys, source)
 
 
 def stream(reading: Reading, begin: int, end: int, ring: Ring = ring_nobody) -> Iterator[bytes]:

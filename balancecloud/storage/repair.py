@@ -23,8 +23,10 @@ from balancecloud.storage.case import (
     count_bytes,
     demand_linked,
     note_failure,
+    note_refused,
     put_all,
     reserve,
+    stray_of,
 )
 from balancecloud.storage.hold import hold
 from balancecloud.storage.packing import Parcel
@@ -66,14 +68,17 @@ def _put(case: Case, lost: KnownShard, parcel: Parcel) -> ProviderError | None:
     try:
         provider = case.tools.open_provider(parcel.account)
         object_id = lost.object_id if is_begun else _begin(case, provider, lost, parcel)
+    except ProviderError as refusal:
+        return note_failure(case, parcel.account, refusal)
+    try:
         stored = provider.put(parcel.name, parcel.shard, object_id)
     except ObjectDiffers as refusal:
         # What lies there under this name or id is of no use: it is cleared away next time.
         _mark_damaged(case, parcel)
         return refusal
     except ProviderError as refusal:
-        return note_failure(case, parcel.account, refusal)
-    confirm(case, case.pack.id, parcel, provider, stored.object_id)
+        return note_refused(case, stray_of(case.pack.id, parcel, object_id), refusal)
+    confirm(case, case.pack.id, parcel, stored.object_id)
     return None
 
 

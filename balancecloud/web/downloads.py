@@ -1,5 +1,7 @@
 """Handing out a file's bytes over HTTP: whole, or one range, as an attachment."""
 
+import errno
+import logging
 import uuid
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -15,6 +17,8 @@ from balancecloud.web import context
 # What is sent at once. The reader must take each piece within the idle time, or it is let go of:
 # a stalled one would hold a thread for ever. 256 KiB in 30 s is 9 KB/s.
 PIECE = 256 << 10
+
+logger = logging.getLogger(__name__)
 
 blueprint = Blueprint("downloads", __name__)
 
@@ -101,8 +105,10 @@ def _chained(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
     try:
         yield from pieces
     except BalanceCloudError as problem:
-        # The answer is cut short of its declared length, so the client knows it is not whole.
-        raise ConnectionAbortedError(problem.code) from problem
+        # The answer is cut short of its declared length, so the client knows it is not whole. To
+        # the server it is a connection that was reset, which it does not write a traceback of.
+        logger.warning("a download was cut short: %s", problem.code)
+        raise ConnectionResetError(errno.ECONNRESET, problem.code) from problem
 
 
 def _dressed(response: Response, opened: Download) -> Response:

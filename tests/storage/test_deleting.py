@@ -1,20 +1,26 @@
 """Deleting: everything goes, and one account that is away holds up only its own shards."""
 
 import secrets
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select, update
 
-from balancecloud.errors import (
-    Unreachable,
-)
+from balancecloud.clouds.provider import Provider
+from balancecloud.errors import Unreachable
 from balancecloud.models.clouds import CloudAccount, ShardRow, UploadSession
 from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Node
 from balancecloud.models.states import AccountState, JobKind, JobState, WorkState
+from balancecloud.storage.tools import Tools
+from tests.storage.crashing import Gate
 from tests.storage.world import CHUNK, Person
 
 pytestmark = pytest.mark.real
+
+Hands = tuple[Tools, dict[uuid.UUID, Provider]]
 
 
 def test_a_folder_is_deleted_with_all_below_and_the_quota_comes_back(person: Person) -> None:
@@ -93,4 +99,37 @@ def test_objects_whose_answer_was_lost_are_found_and_deleted(person: Person) -> 
     person.make_due()
     assert person.work() == []
 
+    person.check_settled()
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        lambda gate: gate.fail_next("delete", Unreachable()),
+        lambda gate: gate.lose_next_answer("put"),
+    ],
+    ids=["its removal failed", "its answer was lost"],
+)
+def test_a_shard_that_arrived_after_its_file_was_deleted_is_removed_later(
+    hands: Hands, cut: Callable[[Gate], None]
+) -> None:
+    person = Person.new(*hands, accounts=2)
+    gate = Gate(subject=uuid.uuid4().hex)
+    person.memory.append(gate)
+    person.link(gate)
+    arrived = person.upload(secrets.token_bytes(CHUNK))
+    gate.shut(waits_after=False)
+    with ThreadPoolExecutor(1) as pool:
+        storing = pool.submit(person.carry_out, person.claim())
+        assert gate.arrived.wait(20)
+        person.delete(arrived)
+        assert person.work() == []
+        cut(gate)
+        gate.opened.set()
+    assert storing.result() is not None
+    assert len(person.objects()) == 1
+
+    person.make_due()
+    assert person.work() == []
+    assert person.objects() == set()
     person.check_settled()

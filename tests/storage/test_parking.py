@@ -4,6 +4,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -21,10 +22,12 @@ from balancecloud.models.library import Version
 from balancecloud.models.states import JobState, VersionState, WorkKind
 from balancecloud.storage import health, outcome, work
 from balancecloud.storage.figures import StoreProgress
+from balancecloud.storage.hold import still_due
 from balancecloud.storage.parking import Parking, park_beside
 from balancecloud.storage.placement import NoPlace
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.writer import store_run
+from tests.services.locks import wait_until_somebody_waits
 from tests.storage.resting import asked, due_in, rest, set_account
 from tests.storage.world import CHUNK, Person
 
@@ -277,3 +280,52 @@ def wait_for_a_lock(person: Person) -> None:
                 return
             session.execute(text("SELECT pg_sleep(0.01)"))
     raise AssertionError("nobody waits")
+
+
+# --- nobody waits in a ring -------------------------------------------------------------------
+
+
+def waiting_small_file(hands: Hands) -> Person:
+    """Somebody whose one small file waits for an account."""
+    tools, providers = hands
+    shared = replace(tools, config=replace(tools.config, largest_shared_chunk=CHUNK))
+    person = Person.new(shared, providers, accounts=2)
+    set_account(person, 0, state="full")
+    set_account(person, 1, state="full")
+    person.upload(b"x")
+    person.work()
+    return person
+
+
+def test_an_account_may_come_back_while_its_packs_begin_to_be_formed(hands: Hands) -> None:
+    person = waiting_small_file(hands)
+
+    def wake() -> None:
+        with person.tools.sessions.begin() as other:
+            health.wake_waiting(other, person.user_id)
+
+    with ThreadPoolExecutor(1) as pool, person.tools.sessions() as session:
+        small = session.scalars(select(Work.id).where(Work.kind == WorkKind.STORE)).all()
+        still_due(session, small)
+        woken = pool.submit(wake)
+        wait_until_somebody_waits(session)
+        session.execute(update(Version).values(state=VersionState.STORING))
+        session.commit()
+        woken.result(20)
+
+
+def test_an_account_may_come_back_while_its_packs_could_not_be_formed(hands: Hands) -> None:
+    person = waiting_small_file(hands)
+    person.make_due()
+    claim = person.claim()
+    assert claim.kind is WorkKind.FORM
+
+    with ThreadPoolExecutor(1) as pool, person.tools.sessions() as session:
+        session.execute(
+            update(CloudAccount).where(CloudAccount.id == person.account_ids[0]).values(label="A")
+        )
+        settled = pool.submit(outcome.settle, person.tools, claim, NoPlace())
+        wait_until_somebody_waits(session)
+        health.wake_waiting(session, person.user_id)
+        session.commit()
+        settled.result(20)

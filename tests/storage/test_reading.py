@@ -9,16 +9,20 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from balancecloud.clock import SYSTEM_CLOCK
 from balancecloud.clouds.provider import Provider
 from balancecloud.errors import IntegrityError, Unavailable
 from balancecloud.models.clouds import Chunk, ShardRow
+from balancecloud.models.library import Version
 from balancecloud.models.states import ShardState
+from balancecloud.storage import reader
 from balancecloud.storage.cache import Cache
 from balancecloud.storage.links import Links
 from balancecloud.storage.pace import Paces
 from balancecloud.storage.read_budget import LEAST_BYTES, ReadBudget
+from balancecloud.storage.reader import Reading
 from balancecloud.storage.tools import Tools
 from tests.storage.reading_world import FAULTS, Shelf, shelf
 from tests.storage.world import CHUNK, PATIENCE, Person
@@ -46,6 +50,35 @@ def real_frames(hands: Hands) -> Shelf:
     config = replace(tools.config, chunk_size=1 << 20, frame_log2=16)
     person = Person.new(replace(tools, config=config), providers)
     return shelf(person, secrets.token_bytes(2 << 20), 4)
+
+
+# --- without the database -------------------------------------------------------------------------
+
+
+def open_and_let_go(file: Shelf, session: Session) -> Reading:
+    """Open a file as a request does, which gives its connection back before the first byte."""
+    version = session.get_one(Version, file.version.id)
+    reading = reader.open_version(file.person.tools, session, version)
+    session.rollback()
+    return reading
+
+
+def test_who_reads_holds_no_connection_of_the_request(file: Shelf) -> None:
+    with file.person.tools.sessions() as session:
+        reading = open_and_let_go(file, session)
+        pieces = reader.stream(reading, 0, len(file.content))
+
+        assert b"".join(pieces) == file.content
+        assert not session.in_transaction()
+
+
+def test_a_file_deleted_before_its_first_byte_is_read_is_not_there(file: Shelf) -> None:
+    with file.person.tools.sessions() as session:
+        reading = open_and_let_go(file, session)
+        file.person.delete_node(file.version.file_id)
+
+        with pytest.raises(Unavailable):
+            next(reader.stream(reading, 0, len(file.content)))
 
 
 # --- exactly those bytes --------------------------------------------------------------------------

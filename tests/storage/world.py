@@ -344,7 +344,7 @@ class Person:
             lost = session.scalars(
                 select(Version.id).where(
                     self._mine(Version),
-                    Version.state.not_in((VersionState.CANCELLED, VersionState.FAILED)),
+                    Version.state != VersionState.CANCELLED,
                     Version.file_id.not_in(nodes),
                 )
             ).all()

@@ -1,7 +1,9 @@
 """Ranges and headers of downloads."""
 
+import errno
 import io
 import secrets
+from collections.abc import Iterator
 
 import pytest
 from flask import Flask
@@ -9,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from balancecloud.errors import BadRangeAsked
+from balancecloud.errors import BadRangeAsked, Unavailable
 from balancecloud.extensions import db
 from balancecloud.library.downloads import ByteRange, parse_range
-from balancecloud.web.downloads import PIECE, disposition, in_pieces
+from balancecloud.web.downloads import PIECE, _chained, disposition, in_pieces
 from tests.web.program import Program
 
 
@@ -86,3 +88,16 @@ def test_a_range_asks_the_database_few_things(app: Flask, program: Program) -> N
     assert answer.data == content[50_000:50_100]
     # Is the token revoked, who is it, the node, its version, the person's key, upload and parts.
     assert len(asked) == 7, asked
+
+
+def test_a_download_that_cannot_go_on_is_reset_as_the_server_takes_it_quietly() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"first"
+        raise Unavailable
+
+    chained = _chained(b"", pieces())
+
+    assert [next(chained), next(chained)] == [b"", b"first"]
+    with pytest.raises(ConnectionResetError) as found:
+        next(chained)
+    assert found.value.errno == errno.ECONNRESET

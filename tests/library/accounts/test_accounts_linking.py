@@ -1,12 +1,15 @@
 """Linking by OAuth: what is bound to what, and what an account's row keeps."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
 
 from balancecloud.errors import LinkRefused, NotFound
+from balancecloud.library import quota
 from balancecloud.library.account_views import list_accounts
 from balancecloud.library.gateway import Gateway
 from balancecloud.library.linking import (
@@ -23,7 +26,8 @@ from balancecloud.library.linking import (
 from balancecloud.models.clouds import CloudAccount, LinkAttempt
 from balancecloud.models.library import Version
 from balancecloud.models.people import AuditEvent
-from balancecloud.models.states import AccountState, VersionState
+from balancecloud.models.states import AccountState, VersionState, WorkKind
+from balancecloud.storage.work import FORM_PRIORITY, insert_work
 from tests.library.accounts.world import (
     Sim,
     access_token,
@@ -37,6 +41,7 @@ from tests.library.accounts.world import (
     store_file,
     version_state,
 )
+from tests.services.locks import wait_until_somebody_waits
 
 pytestmark = [pytest.mark.real, pytest.mark.sim]
 
@@ -371,3 +376,21 @@ def test_an_account_without_room_is_not_linked(gateway: Gateway, person: Linker,
     with pytest.raises(LinkRefused, match="is full"):
         link(gateway, person, "google_drive", address)
     assert len(accounts(gateway)) == 1
+
+
+def test_an_upload_may_end_while_an_account_is_linked(gateway: Gateway, person: Linker) -> None:
+    def have_a_pack_formed(session: Session) -> None:
+        me = person.user_id
+        insert_work(session, WorkKind.FORM, me, me, None, FORM_PRIORITY)
+
+    with gateway.sessions.begin() as session:
+        have_a_pack_formed(session)
+
+    with ThreadPoolExecutor(1) as pool, gateway.sessions() as session:
+        have_a_pack_formed(session)  # as an upload's end does, before it gives room back
+        linked = pool.submit(link, gateway, person, "google_drive")
+        wait_until_somebody_waits(session)
+        quota.give_back(session, person.user_id, 0)
+        session.commit()
+
+        assert row_of(gateway, linked.result(20)).state is AccountState.HEALTHY

@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -16,8 +17,8 @@ from balancecloud.library.survival import PATHS_SHOWN
 from balancecloud.library.unlinking import unlink, unlink_by_force, unlink_effect
 from balancecloud.library.views import UnlinkEffect
 from balancecloud.models.clouds import Chunk, CloudAccount, ShardRow
-from balancecloud.models.library import Node
-from balancecloud.models.people import AuditEvent
+from balancecloud.models.library import Node, Version
+from balancecloud.models.people import AuditEvent, User
 from balancecloud.models.states import AccountState, NodeKind, ShardState, VersionState
 from tests.library.accounts.world import (
     access_token,
@@ -29,6 +30,7 @@ from tests.library.accounts.world import (
     store_file,
     version_state,
 )
+from tests.services.locks import wait_until_somebody_waits
 
 pytestmark = [pytest.mark.real, pytest.mark.sim]
 
@@ -279,3 +281,21 @@ def wait_for_lock(gateway: Gateway) -> None:
                 return
         SYSTEM_CLOCK.sleep(0.01)
     raise AssertionError("nobody waits")
+
+
+def test_a_file_may_be_deleted_while_its_account_is_unlinked(
+    gateway: Gateway, person: Linker
+) -> None:
+    account_id = link(gateway, person, "google_drive")
+    store_file(gateway, person, "deleted.txt", [account_id], 1)
+    label = row_of(gateway, account_id).label
+
+    with ThreadPoolExecutor(1) as pool, gateway.sessions() as session:
+        session.scalars(select(Version.id).with_for_update()).all()  # deleting locks it first
+        unlinked = pool.submit(unlink_by_force, gateway, person.user_id, account_id, label)
+        wait_until_somebody_waits(session)
+        session.execute(update(User).values(used_bytes=User.used_bytes))  # and gives room back last
+        session.commit()
+        unlinked.result(20)
+
+    assert row_of(gateway, account_id).state is AccountState.UNLINKED
