@@ -15,7 +15,9 @@ ROW = "store"
 GIB = 1 << 30
 K, N = 3, 4  # what four equal accounts and m = 1 lead to
 LINKS = LINK * len(ACCOUNTS) / MB
-PARTS = 4  # files that the peer's union is given: it keeps a file on one account
+# What the peer's union is given, half as much in all: it keeps each file on one account.
+PARTS = 4
+PEERS_SHARE = f"the peer was given {PARTS} files, half as much in all"
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def storing(
         Figure(ROW, "from the end of the upload until stored", "MB/s", alone, limit, plain_limit,
                one.up, goals, "the ratios of the target are those of this line"),
         Figure(ROW, "the same beside crypt over a union of four", "MB/s", alone, limit,
-               plain_limit, union.up, note=f"the peer was given {PARTS} files of a quarter each"),
+               plain_limit, union.up, note=PEERS_SHARE),
         Figure(ROW, "from the start of sending until stored", "MB/s", whole, limit, plain_limit,
                one.up),
     ]  # fmt: skip
@@ -75,7 +77,7 @@ def reading(
     figures = [
         Figure(ROW, "download", "MB/s", whole, LINKS, plain, one.down, (Goal("limit", 0.9),)),
         Figure(ROW, "the same beside crypt over a union of four", "MB/s", whole, LINKS, plain,
-               union.down, note=f"the peer read {PARTS} files of a quarter each"),
+               union.down, note=PEERS_SHARE),
     ]  # fmt: skip
     _, kind, address = ACCOUNTS[0]
     for what, outage in (("stalled", "silence"), ("gone", "unavailable")):
@@ -99,14 +101,15 @@ def one_drive(peer: Rclone, run: Run, content: Content) -> Speeds:
 
 def over_union(peer: Rclone, run: Run, content: Content) -> Speeds:
     """Let it use all four accounts, if it can; what it cannot is no failure of ours."""
-    folder = run.folder / "quarters"
+    folder = run.folder / "parts"
     folder.mkdir()
     for number in range(PARTS):
-        Content(content.size // PARTS).write(folder / f"{number}.bin")
+        Content(content.size // 2 // PARTS).write(folder / f"{number}.bin")
     try:
-        up = timed(content, lambda: peer.run("copy", str(folder), "union-crypt:bench"))
-        back = str(run.folder / "quarters-back")
-        down = timed(content, lambda: peer.run("copy", "union-crypt:bench", back))
+        half = Content(content.size // 2)
+        up = timed(half, lambda: peer.run("copy", str(folder), "union-crypt:bench"))
+        back = str(run.folder / "parts-back")
+        down = timed(half, lambda: peer.run("copy", "union-crypt:bench", back))
     except RuntimeError as failed:
         return Speeds(str(failed), str(failed))
     return Speeds(up, down)

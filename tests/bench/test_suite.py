@@ -24,7 +24,7 @@ def test_two_rows_run_and_are_written_down_without_the_peer(tmp_path: Path) -> N
     document = json.loads((tmp_path / "engine.json").read_text())
     seal, cpu = (row["figures"] for row in document["rows"])
     assert all(figure["ours"] > 0 for figure in (*seal, *cpu))
-    assert seal[2]["of_limit"] == pytest.approx(seal[2]["ours"] / seal[2]["limit"])
+    assert seal[3]["of_limit"] == pytest.approx(seal[3]["ours"] / seal[3]["limit"])
     assert {figure["peer"] for figure in cpu} == {NOT_INSTALLED}
     assert cpu[0]["reached"] is None
     assert NOT_INSTALLED in (tmp_path / "engine.md").read_text()
