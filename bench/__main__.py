@@ -23,7 +23,7 @@ def main() -> int:
     rclone = None if given.no_peer else installed()
     outcomes = run_rows(
         given.only,
-        lambda folder: Run(folder, given.small, rclone, given.seek_megabytes * MB),
+        lambda folder: Run(folder, given.small, rclone, given.seek_megabytes * MB, given.files),
         lambda sentence: print(sentence, file=sys.stderr, flush=True),
     )
     print(write(outcomes, given.results, is_small=given.small))
@@ -51,6 +51,7 @@ def _read_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--seek-megabytes", type=int, default=5000, help="size of the file that is sought in"
     )
+    parser.add_argument("--files", type=int, default=10_000, help="how many small ones are sent")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the table goes")
     return parser.parse_args()
 

@@ -21,6 +21,7 @@ class Run:
     is_small: bool
     rclone: str | None
     seek_bytes: int = 5_000 * MB
+    file_count: int = 10_000
 
     def size(self, full: int, small: int) -> int:
         """Return how much of something this run takes."""

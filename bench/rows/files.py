@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from bench.figures import Figure, Goal
 from bench.peer import Rclone
+from bench.processes import cpu_by_role, spent_between
 from bench.run import Run
 from bench.wire import Sent, load
 from bench.world import ACCOUNTS, World, world
@@ -20,25 +21,27 @@ STORE_SECONDS = 1800
 
 
 def measure(run: Run) -> list[Figure]:
-    count, sample = run.size(10_000, 64), run.size(200, 8)
+    count, sample = run.size(run.file_count, 64), run.size(200, 8)
     with world(run.folder / "world") as here:
         here.sim.weather(creations_s=CREATIONS)
         peer = run.peer(here.sim)
         of_peer = peer_rate(peer, run, sample) if peer else run.no_peer
         before = here.sim.shards()
         here.sim.browser.control("DELETE", "weather/marks")
-        began = time.perf_counter()
+        before_cpu, began = cpu_by_role(here.house), time.perf_counter()
         send(here, count)
         received = time.perf_counter()
         wait_until_stored(here, count)
         ended = time.perf_counter()
+        spent = spent_between(before_cpu, cpu_by_role(here.house))
         made, asked = here.sim.shards() - before, creations_asked(here)
     rate = count / (ended - began)
     each = f"{count} files of {FILE_BYTES // 1000} KB"
     note = (
         f"{received - began:.1f} s until the last was received, {ended - received:.1f} s more "
         f"until all were stored; the peer's rate is extrapolated from {sample} files that it "
-        "copied, with its defaults, to one such account"
+        "copied, with its defaults, to one such account; processor milliseconds a file: "
+        + ", ".join(f"{role} {s / count * 1000:.1f}" for role, s in sorted(spent.items()))
     )
     return [
         Figure(ROW, f"{each}: objects made at the accounts", "", made, goals=(
