@@ -1,9 +1,10 @@
 """The rows in their order, run one after the other; one that fails does not stop the others."""
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 from bench.figures import Figure, Outcome
 from bench.rows import cpu, files, memory, repair, seal, seek, store, workers
@@ -32,6 +33,8 @@ def run_rows(
         say(f"{name} ...")
         with TemporaryDirectory(prefix="balancecloud-bench-") as folder:
             outcomes.append(measured(name, ROWS[name], settings(Path(folder))))
+            if outcomes[-1].failure:
+                say(f"The house's logs: {keep_logs(Path(folder))}")
         say(outcomes[-1].failure or f"{name}: {outcomes[-1].seconds:.0f} s")
     return outcomes
 
@@ -46,6 +49,14 @@ def measured(name: str, measure: Measure, run: Run) -> Outcome:
     except (Exception, SystemExit) as failed:  # noqa: BLE001 - it is told in the table
         failure = _sentence(failed)
     return Outcome(name, tuple(figures), failure, time.perf_counter() - began, before, hash_speed())
+
+
+def keep_logs(folder: Path) -> Path:
+    """Copy what the house of a failed row wrote to its logs to where it stays; return where."""
+    kept = Path(mkdtemp(prefix="balancecloud-bench-failed-"))
+    for log in folder.glob("**/logs/*.log"):
+        shutil.copy(log, kept)
+    return kept
 
 
 def _sentence(failed: BaseException) -> str:

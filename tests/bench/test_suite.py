@@ -1,6 +1,7 @@
 """Two cheap rows run through, without the peer."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from bench.__main__ import write
 from bench.content import Content
 from bench.figures import NOT_INSTALLED, Figure
 from bench.run import Run
-from bench.suite import measured, run_rows
+from bench.suite import keep_logs, measured, run_rows
 
 pytestmark = [pytest.mark.real, pytest.mark.sim]
 
@@ -38,6 +39,17 @@ def test_a_row_that_fails_tells_it_in_a_sentence(tmp_path: Path) -> None:
 
     assert outcome.failure == "RuntimeError: The file / was not stored."
     assert outcome.figures == ()
+
+
+def test_what_the_house_of_a_failed_row_logged_is_kept(tmp_path: Path) -> None:
+    logs = tmp_path / "world" / "data" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "web.log").write_text("ERROR what went wrong\n")
+
+    kept = keep_logs(tmp_path)
+
+    assert (kept / "web.log").read_text() == "ERROR what went wrong\n"
+    shutil.rmtree(kept)
 
 
 def test_a_stretch_of_the_content_is_what_was_sent() -> None:
