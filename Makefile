@@ -47,21 +47,18 @@ cover: $(VENV)/.dev ## The same, and which lines no test runs
 migrate: $(VENV)/.run ## Bring the schema of DATABASE_URL up to date
 	@$(BIN)/python -m balancecloud.cli migrate
 
-bench: $(VENV)/.dev ## Measure, as ratios in one run
+bench: $(VENV)/.dev ## Measure speed, cost and memory beside limits and a peer: about 15 minutes
 	$(BIN)/python -m bench
-
-bench-reading: $(VENV)/.dev ## Measure reading over links of a known speed, beside their sum
-	$(BIN)/python -m bench.reading
 
 bench-clouds: $(VENV)/.dev ## Measure the simulator itself, beside a server that does nothing
 	$(BIN)/python -m bench.clouds
 
-bench-cpu: $(VENV)/.dev ## Measure processor seconds, part by part, rclone beside it when installed
-	$(BIN)/python -m bench.cpu --rclone
+bench-floor: $(VENV)/.dev ## Measure what each part of the format costs alone
+	$(BIN)/python -m bench.floor
 
 deps: $(VENV)/.dev ## Pin the requirements anew from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.txt pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded -o requirements-embedded.txt pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded --extra dev -o requirements-dev.txt pyproject.toml
 
-.PHONY: help setup run check test test-browser test-long cover migrate bench bench-reading bench-clouds bench-cpu deps
+.PHONY: help setup run check test test-browser test-long cover migrate bench bench-clouds bench-floor deps

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.__main__ import cpu_of
+from bench.processes import cpu_of
 from bench.wire import Rate, Sent, head, load
 from tests.cloudsim.client import Browser, google_tokens, microsoft_tokens
 

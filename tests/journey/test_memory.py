@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.__main__ import make_source, upload
+from bench.content import Content, upload
 from tests.journey.client import Program
 from tests.journey.house import House, start
 
@@ -24,9 +24,9 @@ def house(tmp_path: Path) -> Iterator[House]:
     house.stop()
 
 
-def test_web_and_worker_stay_under_250_mb(house: House, tmp_path: Path) -> None:
-    source = tmp_path / "source.bin"
-    digest = make_source(source, SIZE)
+def test_web_and_worker_stay_under_250_mb(house: House) -> None:
+    content = Content(SIZE)
+    digest = content.digest()
     owner = Program(house.base).register()
     for number in range(3):
         owner.link("google_drive", f"memory{number}@example.com")
@@ -36,7 +36,7 @@ def test_web_and_worker_stay_under_250_mb(house: House, tmp_path: Path) -> None:
     watcher = threading.Thread(target=_watch, args=(house, peaks, ended))
     watcher.start()
     try:
-        made = upload(owner, source, SIZE)
+        made = upload(owner, content)
         job = owner.wait_for_job(made["job_id"], 1200)
         assert job["state"] == "done"
         back = hashlib.sha256()
