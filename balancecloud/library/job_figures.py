@@ -178,4 +178,5 @@ def _time_left(job: Job, stages: Stages, live: LiveSnapshot) -> tuple[int | None
     ]
     if any(rest and rate < 1 for rest, rate in left):
         return None, "unknown"
-    return max(1, round(max(rest / rate for rest, rate in left if rest))), "estimate"
+    # With every byte stored only the commit is left, for which a second is said.
+    return max([1, *(round(rest / rate) for rest, rate in left if rest)]), "estimate"

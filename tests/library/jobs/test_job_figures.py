@@ -11,10 +11,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import event
 
-from balancecloud.library import jobs
+from balancecloud.library import job_figures, jobs
+from balancecloud.library.job_figures import Sums
 from balancecloud.library.views import Stages
-from balancecloud.live.progress import Figures, ProgressStore
-from balancecloud.models.states import JobState, VersionState
+from balancecloud.live.progress import Figures, LiveSnapshot, ProgressStore
+from balancecloud.models.jobs import Job
+from balancecloud.models.states import JobKind, JobState, VersionState
 from tests.fakes.manual_clock import ManualClock
 from tests.library.jobs.looking import detail_of, set_job, set_version, stages_of
 from tests.storage.world import CHUNK, Person
@@ -144,6 +146,25 @@ def test_without_redis_pages_show_what_the_database_knows(person: Person, tmp_pa
 
     assert view.progress.bytes == Stages(1000, 1000, 0, 0)
     assert (view.progress.rate_out, view.progress.eta_seconds) == (0, None)
+
+
+@given(
+    marks=st.lists(st.integers(0, 1 << 40), min_size=4, max_size=4),
+    rates=st.tuples(st.floats(0, 1e10), st.floats(0, 1e10)),
+    times=st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)),
+)
+def test_time_left_of_a_running_job_is_a_second_at_least_or_unknown(
+    marks: list[int], rates: tuple[float, float], times: tuple[float, float]
+) -> None:
+    stored, sealed, received, total = sorted(marks)
+    job = Job(kind=JobKind.STORE, state=JobState.RUNNING, files_total=1, files_stored=0)
+    job.files_failed = job.shards_total = job.shards_done = job.shards_retried = 0
+
+    for stages in (Stages(total, received, sealed, stored), Stages(total, total, total, total)):
+        live = LiveSnapshot("run", 1, {}, *rates, *times)
+        seen = job_figures.progress(job, Sums(stages), live)
+        assert seen.eta_seconds is None or seen.eta_seconds >= 1
+        assert (seen.eta_kind == "estimate") == (seen.eta_seconds is not None)
 
 
 def test_time_left_is_said_when_it_can_be_known(person: Person, redis: Redis) -> None:
