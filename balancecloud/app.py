@@ -22,6 +22,7 @@ from balancecloud.live.progress import ProgressStore
 from balancecloud.storage.bucket_spool import BucketSpool
 from balancecloud.storage.cache import open_cache
 from balancecloud.storage.links import Links
+from balancecloud.storage.pinging import ping_rested
 from balancecloud.storage.spool import LocalSpool, Spool
 from balancecloud.web import (
     auth,
@@ -86,6 +87,8 @@ def create_app(config: Config, clock: Clock = SYSTEM_CLOCK) -> Flask:
     app = BalanceCloud(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
     app.config.from_mapping(flask_settings(config))
     db.init_app(app)
+    with app.app_context():
+        ping_rested(db.engine, clock)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)
     parts = build_parts(app, config, clock)

@@ -17,9 +17,9 @@ from balancecloud.models.base import Base
 # Naming the modules fills Base.metadata with every table before Alembic compares.
 TABLE_MODULES: Final = (people, library, clouds, jobs)
 
-# A dead server is noticed within seconds, and no statement holds a thread for ever.
+# A dead server is noticed within seconds, and no statement holds a thread for ever. A connection
+# that rested is asked first whether it lives (storage/pinging.py).
 ENGINE_OPTIONS: Final = {
-    "pool_pre_ping": True,
     "hide_parameters": True,  # names and addresses stay out of errors, and so out of the log
     "pool_size": 16,
     "max_overflow": 16,

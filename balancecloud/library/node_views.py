@@ -53,14 +53,20 @@ def anywhere() -> Select[Node, Version, Version]:
 
 
 def views(
-    session: Session, rows: Sequence[Row[Node, Version, Version]], parent_path: str | None
+    session: Session,
+    rows: Sequence[Row[Node, Version, Version]],
+    parent_path: str | None,
+    *,
+    with_shares: bool = True,
 ) -> tuple[NodeView, ...]:
     """Return the views of nodes; `parent_path` where all lie in one folder, else looked up."""
     found = [Found(*row) for row in rows]
     counts = _item_counts(session, [f.node.id for f in found if f.node.kind is NodeKind.FOLDER])
-    shares = _shares(session, [f.version.id for f in found if f.version])
+    held = [f.version.id for f in found if f.version] if with_shares else []
+    shares = _shares(session, held)
     if parent_path is None:
-        paths = _paths(session, [f.node.id for f in found])
+        paths = {f.node.id: f"/{f.node.name}" for f in found}
+        paths |= _paths(session, [f.node.id for f in found if f.node.parent_id])
     else:
         paths = {f.node.id: f"{parent_path}/{f.node.name}" for f in found}
     return tuple(_view(f, paths[f.node.id], counts, shares) for f in found)
@@ -137,6 +143,8 @@ def _shares(
 
 def _paths(session: Session, node_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
     """Return the full paths of nodes that may lie anywhere."""
+    if not node_ids:
+        return {}
     way = (
         select(Node.id.label("leaf"), Node.parent_id, Node.name.label("path"))
         .where(Node.id.in_(node_ids))

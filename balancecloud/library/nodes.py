@@ -55,14 +55,16 @@ def search(
     return FolderPage(None, (), views(session, rows, None), total, page, per_page)
 
 
-def get_node(session: Session, user_id: uuid.UUID, node_id: uuid.UUID) -> NodeView:
+def get_node(
+    session: Session, user_id: uuid.UUID, node_id: uuid.UUID, *, with_shares: bool = True
+) -> NodeView:
     """Return a person's node; NotFound for another's or a missing one."""
     row = session.execute(
         with_versions().where(Node.id == node_id, Node.user_id == user_id)
     ).one_or_none()
     if row is None:
         raise NotFound
-    return views(session, [row], None)[0]
+    return views(session, [row], None, with_shares=with_shares)[0]
 
 
 def get_nodes(

@@ -5,6 +5,7 @@ import uuid
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from balancecloud.crypto.primitives import Buffer
 from balancecloud.crypto.spool_parts import PartPlace, PartRecord, PartSealer
@@ -24,7 +25,7 @@ class Envelope:
 
 
 class SpoolWriter:
-    """Takes the plaintext of one upload and leaves sealed, durable, recorded parts.
+    """Takes the plaintext of one upload and leaves sealed, durable parts, each recorded.
 
     Plaintext is in memory only: at most what is handed in and one frame of 64 KiB.
     """
@@ -37,6 +38,7 @@ class SpoolWriter:
         self._number = 0
         self._sealer: PartSealer | None = None
         self._file: PartWriter | None = None
+        self._rest: PartRecord | None = None  # the last part: durable, and not yet recorded
 
     @property
     def length(self) -> int:
@@ -61,9 +63,14 @@ class SpoolWriter:
                 self._close_part()
 
     def finish(self) -> None:
-        """Make every byte durable and recorded; BrokenUpload when the upload is gone."""
+        """Make every byte durable; the last part is recorded by `record_rest`."""
         if self._sealer is not None:
-            self._close_part()
+            self._rest = self._close()
+
+    def record_rest(self, session: Session) -> None:
+        """Record the last part, in the transaction that says that the upload is whole."""
+        if self._rest is not None:
+            session.add(self._row(self._rest))
 
     def drop(self) -> None:
         """Release the open file; what it holds is removed with its upload."""
@@ -83,6 +90,14 @@ class SpoolWriter:
         return self._sealer, self._file
 
     def _close_part(self) -> None:
+        record = self._close()
+        with self._tools.sessions.begin() as session:
+            upload = select(Upload.id).where(Upload.id == self._envelope.upload_id)
+            if session.scalar(upload.with_for_update(read=True, key_share=True)) is None:
+                raise BrokenUpload
+            session.add(self._row(record))
+
+    def _close(self) -> PartRecord:
         sealer, part = self._current()
         part.append(sealer.close())
         part.sync()
@@ -90,20 +105,14 @@ class SpoolWriter:
         self.drop()
         self._closed_bytes += record.length
         self._number += 1
-        self._record(record)
+        return record
 
-    def _record(self, record: PartRecord) -> None:
-        with self._tools.sessions.begin() as session:
-            upload = select(Upload.id).where(Upload.id == self._envelope.upload_id)
-            if session.scalar(upload.with_for_update(read=True, key_share=True)) is None:
-                raise BrokenUpload
-            session.add(
-                SpoolPart(
-                    upload_id=self._envelope.upload_id,
-                    number=record.place.number,
-                    offset=record.place.offset,
-                    length=record.length,
-                    salt=record.salt,
-                    state=record.state.value,
-                )
-            )
+    def _row(self, record: PartRecord) -> SpoolPart:
+        return SpoolPart(
+            upload_id=self._envelope.upload_id,
+            number=record.place.number,
+            offset=record.place.offset,
+            length=record.length,
+            salt=record.salt,
+            state=record.state.value,
+        )

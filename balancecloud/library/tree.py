@@ -114,6 +114,8 @@ def ensure_folders(
     session: Session, user_id: uuid.UUID, parent_id: uuid.UUID | None, names: Sequence[str]
 ) -> tuple[uuid.UUID | None, list[uuid.UUID]]:
     """Find or make folders below one another; return the last and those that were made."""
+    if not names:
+        return parent_id, []
     if len(crumbs(session, parent_id)) + len(names) > DEEPEST:
         problem = f"Folders can be at most {DEEPEST} deep."
         raise Invalid({"path": [problem]}, problem)
@@ -166,15 +168,14 @@ def _insert(
     """Add a node unless its name is taken; a concurrent one with that name is waited for."""
     node_id = uuid.uuid4()
     file_id = node_id if kind is NodeKind.FILE else None
-    made = session.scalar(
+    return session.scalar(
         insert(Node)
         .values(
             id=node_id, user_id=user_id, parent_id=parent_id, kind=kind, name=name, file_id=file_id
         )
         .on_conflict_do_nothing()
-        .returning(Node.id)
+        .returning(Node)
     )
-    return session.get_one(Node, made) if made else None
 
 
 def _sibling(session: Session, user_id: uuid.UUID, parent_id: uuid.UUID | None, name: str) -> Node:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ from balancecloud.crypto.primitives import Buffer
 from balancecloud.errors import BrokenUpload, Cancelled, NoSpoolSpace, TooLarge
 from balancecloud.library import abandoned, mime_types, quota, tree
 from balancecloud.library.sealing import Envelope, SpoolWriter
+from balancecloud.library.tree import Taken
 from balancecloud.models.jobs import Job, JobEvent
 from balancecloud.models.library import Node, Upload, Version
 from balancecloud.models.people import User
@@ -150,17 +152,17 @@ class Intake:
         job_id = self._job_id or _open_job(session, wanted, path[-1])
         folder_id, made = tree.ensure_folders(session, wanted.user_id, wanted.parent_id, path[:-1])
         taken = tree.take_file(session, wanted.user_id, folder_id, path[-1], wanted.conflict)
-        version = self._add_version(session, taken.node, path[-1], content_type)
+        version = self._add_version(session, taken, path[-1], content_type)
         version.job_id, version.size = job_id, rest
         session.flush()
         if self._files:
             # The file before keeps only its own bytes of the reservation: the rest is this one's.
             _settle_size(session, self._files[-1])
         envelope = _add_upload(session, self._tools.keys, version, rest, self._owner)
-        session.execute(
-            update(Job).where(Job.id == job_id).values(files_total=len(self._files) + 1)
-        )
-        if is_first:
+        if not is_first:
+            total = len(self._files) + 1
+            session.execute(update(Job).where(Job.id == job_id).values(files_total=total))
+        else:
             # Last, as everybody locks people's rows after all others.
             quota.reserve(session, wanted.user_id, wanted.declared_bytes)
         self._job_id = job_id
@@ -169,9 +171,9 @@ class Intake:
         return Incoming(taken.node.id, version.id, envelope.upload_id, writer)
 
     def _add_version(
-        self, session: Session, node: Node, name: str, content_type: str | None
+        self, session: Session, taken: Taken, name: str, content_type: str | None
     ) -> Version:
-        version = new_version(session, self._tools.config, self._tools.keys, node)
+        version = new_version(session, self._tools.config, self._tools.keys, taken)
         version.mime_type = mime_types.of(name, content_type)
         session.add(version)
         return version
@@ -196,30 +198,42 @@ class Intake:
 
 
 def _receive(session: Session, file: Incoming) -> Version:
-    """Say that a file is whole in the spool."""
-    _settle_size(session, file)
-    version = session.get_one(Version, file.version_id)
-    version.state = VersionState.QUEUED
-    session.execute(
+    """Say that a file is whole in the spool: its size, its hash, and that no request is needed.
+
+    BrokenUpload when the file was deleted while it arrived.
+    """
+    version: Version | None = session.scalar(
+        update(Version)
+        .where(Version.id == file.version_id)
+        .values(state=VersionState.QUEUED, **_measured(file))
+        .returning(Version)
+    )
+    received = session.scalar(
         update(Upload)
         .where(Upload.id == file.upload_id)
-        .values(state=UploadState.RECEIVED, owner=None, lease_until=None)
+        .values(
+            state=UploadState.RECEIVED,
+            owner=None,
+            lease_until=None,
+            reserved_bytes=file.length,
+        )
+        .returning(Upload.id)
     )
+    if version is None or received is None:
+        raise BrokenUpload
+    file.writer.record_rest(session)
     return version
 
 
-def new_version(session: Session, config: Config, keys: MasterKeys, node: Node) -> Version:
+def new_version(session: Session, config: Config, keys: MasterKeys, taken: Taken) -> Version:
     """Return the next version of a file, with a key of its own; the node is locked for it."""
+    node = taken.node
     if node.file_id is None:
         raise AssertionError("A folder has no versions.")
-    session.scalar(select(Node.id).where(Node.id == node.id).with_for_update())
-    highest = session.scalar(
-        select(func.max(Version.number)).where(Version.file_id == node.file_id)
-    )
-    number = (highest or 0) + 1
+    number = 1 if taken.is_new else _next_number(session, node)
     key = version_keys.newest_user_key(session, keys, node.user_id)
     secret = secrets.token_bytes(32)
-    protection = session.scalars(select(User.protection).where(User.id == node.user_id)).one()
+    asked = select(User.protection).where(User.id == node.user_id).scalar_subquery()
     return Version(
         user_id=node.user_id,
         file_id=node.file_id,
@@ -231,9 +245,15 @@ def new_version(session: Session, config: Config, keys: MasterKeys, node: Node) 
         pad=True,
         epoch=key.epoch,
         file_key=version_keys.wrap_file_key(key, node.file_id, number, secret),
-        protection=protection,
+        protection=asked,
         mime_type=mime_types.UNKNOWN,
     )
+
+
+def _next_number(session: Session, node: Node) -> int:
+    session.scalar(select(Node.id).where(Node.id == node.id).with_for_update())
+    highest = select(func.max(Version.number)).where(Version.file_id == node.file_id)
+    return (session.scalar(highest) or 0) + 1
 
 
 def _hold_living(session: Session, job_id: uuid.UUID) -> Job:
@@ -254,7 +274,8 @@ def _open_job(session: Session, wanted: Wanted, name: str) -> uuid.UUID:
         source=wanted.source,
         folder_id=wanted.parent_id,
         subject=name,
-        started_at=session.scalar(func.now().select()),
+        started_at=func.now(),
+        files_total=1,
     )
     session.add(job)
     session.flush()
@@ -288,11 +309,7 @@ def _settle_size(session: Session, file: Incoming) -> None:
 
     BrokenUpload when the file was deleted while it arrived.
     """
-    session.execute(
-        update(Version)
-        .where(Version.id == file.version_id)
-        .values(size=file.length, received_bytes=file.length, sha256=file.sha256)
-    )
+    session.execute(update(Version).where(Version.id == file.version_id).values(**_measured(file)))
     settled = session.scalar(
         update(Upload)
         .where(Upload.id == file.upload_id)
@@ -301,3 +318,7 @@ def _settle_size(session: Session, file: Incoming) -> None:
     )
     if settled is None:
         raise BrokenUpload
+
+
+def _measured(file: Incoming) -> dict[str, Any]:
+    return {"size": file.length, "received_bytes": file.length, "sha256": file.sha256}

@@ -4,7 +4,10 @@ import io
 import uuid
 
 import pytest
+from flask import Flask
+from sqlalchemy import event
 
+from balancecloud.extensions import db
 from tests.web.program import Program
 
 pytestmark = pytest.mark.real
@@ -116,3 +119,15 @@ def test_versions_are_listed_and_told_apart(owner: Program) -> None:
     refused = owner.call("DELETE", f"/api/files/{node}/versions/1")
     assert (refused.status_code, refused.get_json()["code"]) == (409, "state_conflict")
     assert owner.call("DELETE", f"/api/files/{node}/versions/9").status_code == 404
+
+
+def test_a_small_file_costs_few_statements(app: Flask, owner: Program) -> None:
+    upload(owner, "before.txt")
+    asked: list[str] = []
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+
+    upload(owner, "small.txt")
+
+    assert len(asked) <= 20, asked

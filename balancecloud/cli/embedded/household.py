@@ -31,6 +31,8 @@ MALLOC: Final = {
     "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(32 << 20),
 }
+# The web hands pieces of some megabytes on and needs none of them again soon.
+WEB_MALLOC: Final = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
 SECRET_FILES: Final = {
     "SECRET_KEY_FILE": "secret_key",
     "TOKEN_KEY_FILE": "token_key",
@@ -110,6 +112,7 @@ class Household:
     def workforce(self) -> list[Child]:
         """Return web, worker and tick."""
         web = self._program("web", self._gunicorn())
+        web = replace(web, environment=self.environment() | WEB_MALLOC)
         web = replace(web, death_signal=signal.SIGQUIT)  # at once; SIGTERM would take 30 s
         worker = self._program("worker", ["-m", "balancecloud.cli", "worker"])
         tick = self._program("tick", ["-m", "balancecloud.cli", "tick"])

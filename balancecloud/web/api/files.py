@@ -83,7 +83,10 @@ def upload() -> ResponseReturnValue:
     )
     arrived = receive(choices, "api")
     user_id = context.person().id
-    stored = [nodes.get_node(context.session(), user_id, node) for node in arrived.node_ids]
+    session = context.session()
+    stored = [
+        nodes.get_node(session, user_id, node, with_shares=False) for node in arrived.node_ids
+    ]
     made = as_json(stored[0]) | {"job_id": str(arrived.job_id)}
     if len(stored) > 1:
         made["files"] = [as_json(node) for node in stored]
