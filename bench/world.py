@@ -18,7 +18,7 @@ from tests.journey.house import House, start
 LINK = 20 * MB
 LATENCY = 0.08
 STORE_SECONDS = 1800
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.25  # each question costs the web some milliseconds that others could use
 STOP_SECONDS = 120
 # Provider as we call it, as the simulator calls it, and whose account it is.
 ACCOUNTS = (
