@@ -71,23 +71,16 @@ class _Opening:
 
 def seal(place: Place, file_key: bytes, user_key: UserKey, plaintext: Buffer) -> bytearray:
     """Seal the plaintext of this place: the complete chunk, ready to be stored."""
-    sealed = bytearray(place.sealed_len)
-    seal_into(memoryview(sealed), place, file_key, user_key, plaintext)
-    return sealed
-
-
-def seal_into(
-    target: memoryview, place: Place, file_key: bytes, user_key: UserKey, plaintext: Buffer
-) -> None:
-    """Seal the plaintext of this place into room of exactly the sealed chunk's length."""
     source = memoryview(plaintext)
-    if len(source) != place.plain_len or len(target) != place.sealed_len:
+    if len(source) != place.plain_len:
         raise IntegrityError("length")
     padding = bytes(place.padded_len - place.plain_len)
     salt = _salt(place, file_key, user_key, source, padding)
     opening = _derive(place, file_key, user_key, salt)
-    target[:CHUNK_HEADER_LENGTH] = opening.header
-    _seal_frames(opening.frames, place, source, padding, target[CHUNK_HEADER_LENGTH:])
+    sealed = bytearray(place.sealed_len)
+    sealed[:CHUNK_HEADER_LENGTH] = opening.header
+    _seal_frames(opening.frames, place, source, padding, memoryview(sealed)[CHUNK_HEADER_LENGTH:])
+    return sealed
 
 
 def salt_of(sealed: Buffer) -> bytes:

@@ -8,22 +8,13 @@ from typing import Final
 from balancecloud.errors import IntegrityError, Unavailable
 from balancecloud.models.library import Version
 from balancecloud.storage.intents import Intended
-from balancecloud.storage.packing import (
-    Opened,
-    SealedPack,
-    VersionKeys,
-    place_of,
-    seal_alone,
-    seal_pack,
-)
-from balancecloud.storage.scratch import Scratch
+from balancecloud.storage.packing import Opened, SealedPack, VersionKeys, place_of, seal_pack
 from balancecloud.storage.spooled import SpooledUpload
 from balancecloud.storage.tools import Tools
 
 # While it is made a pack is in memory as plaintext, sealed, and as shards: with m = 2 and k = 1
 # three times as such.
 COPIES: Final = 4
-ROOM: Final = Scratch()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -85,7 +76,7 @@ class Load:
         while self.members:
             opened, bad = self._read(tools)
             if not bad:
-                pack = seal_alone(opened[0], ROOM) if len(opened) == 1 else seal_pack(opened)
+                pack = seal_pack(opened)
                 bad = {
                     chunk.version.id
                     for chunk in pack.chunks
@@ -105,7 +96,7 @@ class Load:
             place = place_of(member.version, member.index)
             begin = member.index * member.version.chunk_size
             try:
-                plaintext = self._room(place.plain_len)
+                plaintext = memoryview(bytearray(place.plain_len))
                 member.source.read_into(tools.spool, begin, plaintext)
             except (IntegrityError, Unavailable) as error:
                 self.spoiled(member, error)
@@ -113,8 +104,3 @@ class Load:
             else:
                 opened.append(Opened(member.version, member.index, member.keys, plaintext))
         return opened, bad
-
-    def _room(self, length: int) -> memoryview:
-        if len(self.members) == 1:
-            return ROOM.plain(length)
-        return memoryview(bytearray(length))

@@ -13,7 +13,6 @@ from balancecloud.crypto.shards import Layout
 from balancecloud.models.library import Version
 from balancecloud.storage import erasure
 from balancecloud.storage.placement import Placed, Plan
-from balancecloud.storage.scratch import Scratch
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -43,7 +42,7 @@ class SealedChunk:
 class SealedPack:
     """A pack, sealed: its bytes, its digest, and its chunks in the order they lie in it."""
 
-    body: Buffer  # where one chunk is the whole pack, good only until its thread seals the next
+    body: bytes | bytearray
     digest: bytes
     chunks: tuple[SealedChunk, ...]
 
@@ -80,15 +79,6 @@ class Opened:
     index: int
     keys: VersionKeys
     plaintext: Buffer
-
-
-def seal_alone(one: Opened, room: Scratch) -> SealedPack:
-    """Seal a chunk that is a pack of its own into a thread's room, which the pack then lies in."""
-    place = place_of(one.version, one.index)
-    body = room.sealed(place.sealed_len)
-    chunks.seal_into(body, place, one.keys.file_key, one.keys.user_key, one.plaintext)
-    made = SealedChunk(one.version, one.index, 0, chunks.salt_of(body))
-    return SealedPack(body, packs.digest([packs.header_of(body)]), (made,))
 
 
 def seal_pack(opened: Iterable[Opened]) -> SealedPack:
