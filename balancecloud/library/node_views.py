@@ -59,17 +59,21 @@ def views(
     *,
     with_shares: bool = True,
 ) -> tuple[NodeView, ...]:
-    """Return the views of nodes; `parent_path` where all lie in one folder, else looked up."""
+    """Return the views of nodes; `parent_path` where all lie in one folder, else looked up.
+
+    What was deleted between the question for the rows and this one is left out.
+    """
     found = [Found(*row) for row in rows]
     counts = _item_counts(session, [f.node.id for f in found if f.node.kind is NodeKind.FOLDER])
     held = [f.version.id for f in found if f.version] if with_shares else []
     shares = _shares(session, held)
     if parent_path is None:
-        paths = {f.node.id: f"/{f.node.name}" for f in found}
+        paths = {f.node.id: f"/{f.node.name}" for f in found if f.node.parent_id is None}
         paths |= _paths(session, [f.node.id for f in found if f.node.parent_id])
     else:
         paths = {f.node.id: f"{parent_path}/{f.node.name}" for f in found}
-    return tuple(_view(f, paths[f.node.id], counts, shares) for f in found)
+    here = (f for f in found if f.node.id in paths)
+    return tuple(_view(f, paths[f.node.id], counts, shares) for f in here)
 
 
 def _view(

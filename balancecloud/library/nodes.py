@@ -64,7 +64,10 @@ def get_node(
     ).one_or_none()
     if row is None:
         raise NotFound
-    return views(session, [row], None, with_shares=with_shares)[0]
+    found = views(session, [row], None, with_shares=with_shares)
+    if not found:
+        raise NotFound
+    return found[0]
 
 
 def get_nodes(
