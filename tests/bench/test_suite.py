@@ -15,6 +15,7 @@ from bench.suite import keep_logs, measured, run_rows
 pytestmark = [pytest.mark.real, pytest.mark.sim]
 
 
+@pytest.mark.long
 def test_two_rows_run_and_are_written_down_without_the_peer(tmp_path: Path) -> None:
     said: list[str] = []
 

@@ -155,6 +155,7 @@ def test_without_a_terminal_a_file_is_asked_for(house: Launcher, tmp_path: Path)
     assert "--passphrase-file" in done.stderr
 
 
+@pytest.mark.long
 def test_a_given_database_is_filled_and_its_secrets_written(
     backup: Path, desk: Path, databases: Databases, tmp_path: Path
 ) -> None:

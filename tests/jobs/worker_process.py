@@ -30,7 +30,7 @@ from balancecloud.storage.tools import Tools
 class SlowFolder(Folder):
     """A folder that takes its time."""
 
-    seconds = 0.15
+    seconds = 0.4  # long enough for a test to catch a job half way
 
     def put(self, name: ShardName, shard: Shard, object_id: ObjectId | None) -> StoredObject:
         SYSTEM_CLOCK.sleep(self.seconds)
