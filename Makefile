@@ -29,8 +29,11 @@ check: $(VENV)/.dev ## Format, lint, types, and which way imports point
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: $(VENV)/.dev ## All tests but the long ones and most of the browser's
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not live and not every_page"
+test: $(VENV)/.dev ## All tests but those of test-whole, test-browser and test-long
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not live and not every_page and not whole"
+
+test-whole: $(VENV)/.dev ## Whole installations: backup and restore, graceful stops, kill -9, a small storm
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "whole and not long"
 
 test-browser: $(VENV)/.dev ## A real browser: every page, theme and width, and what people do there
 	$(BIN)/python -m pytest -m every_page
@@ -61,4 +64,4 @@ deps: $(VENV)/.dev ## Pin the requirements anew from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded -o requirements-embedded.txt pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded --extra dev -o requirements-dev.txt pyproject.toml
 
-.PHONY: help setup run check test test-browser test-long cover migrate bench bench-clouds bench-floor deps
+.PHONY: help setup run check test test-whole test-browser test-long cover migrate bench bench-clouds bench-floor deps

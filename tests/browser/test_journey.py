@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 MIB = 1 << 20
 
 
+@pytest.mark.every_page
 def test_a_file_goes_to_the_clouds_and_comes_back_and_is_deleted(
     visitor: Visitor, house: House, tmp_path: Path
 ) -> None:

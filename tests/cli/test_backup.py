@@ -11,7 +11,7 @@ from tests.cli import launcher
 from tests.cli.launcher import Launcher, launched
 from tests.services.databases import Databases
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(150), pytest.mark.whole]
 
 CREDENTIALS = {"email": "ann.canary@example.org", "password": "a long enough pass phrase"}
 

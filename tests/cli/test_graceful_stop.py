@@ -11,7 +11,7 @@ import pytest
 from tests.cli.launcher import Launcher, wait_until
 from tests.journey.client import Program
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(120), pytest.mark.whole]
 
 CONTENT = os.urandom(3 << 20)
 BOUNDARY = "a-boundary-of-our-own"

@@ -178,6 +178,7 @@ def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
     assert list(socket_folder(tmp_path / "data").iterdir()) == []
 
 
+@pytest.mark.whole
 def test_after_kill_9_nobody_lives_on_and_all_data_is_there_again(tmp_path: Path) -> None:
     credentials = {"email": "ann@example.org", "password": "a long enough pass phrase"}
     with launched(tmp_path / "data") as started:
@@ -203,6 +204,7 @@ def post(started: Launcher, path: str, body: dict[str, str]) -> int:
     ).status_code
 
 
+@pytest.mark.whole
 def test_given_servers_are_used(
     tmp_path: Path, databases: Databases, postgres: Postgres, valkey: Valkey
 ) -> None:

@@ -14,7 +14,7 @@ from tests.journey.house import House, start
 IDLE_SECONDS = 2
 SIZE = 40 << 20  # more than the buffers of both sides hold
 
-pytestmark = [pytest.mark.real, pytest.mark.sim, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.sim, pytest.mark.timeout(180), pytest.mark.whole]
 
 
 @pytest.fixture

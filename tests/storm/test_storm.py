@@ -53,6 +53,7 @@ def place(tmp_path: Path, databases: Databases) -> Iterator[StormyHouse]:
 
 
 @pytest.mark.timeout(170)
+@pytest.mark.whole
 def test_a_small_storm_loses_nothing_and_leaves_nothing(place: StormyHouse) -> None:
     weather_a_storm(place, files=24)
 
