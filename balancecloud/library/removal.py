@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import StateConflict
@@ -39,11 +39,21 @@ def delete_for_good(
     return _delete(session, user_id, [top.id], Cause(source, top.name))
 
 
-def delete_all(
+def delete_from_trash(
     session: Session, user_id: uuid.UUID, node_ids: Sequence[uuid.UUID], source: str
 ) -> Deletion:
-    """Remove several of a person's nodes and all below them, as `delete_for_good` removes one."""
-    return _delete(session, user_id, node_ids, Cause(source, None))
+    """Remove entries of a person's trash for good, as one job that names one entry only.
+
+    StateConflict when one of them was taken back at the same moment: nothing is removed then.
+    """
+    entries = select(Node.name).where(_are_entries(user_id, node_ids))
+    names = session.scalars(entries).all()
+    cause = Cause(source, names[0] if len(node_ids) == len(names) == 1 else None)
+    return _delete(session, user_id, node_ids, cause, only_trash=True)
+
+
+def _are_entries(user_id: uuid.UUID, node_ids: Sequence[uuid.UUID]) -> ColumnElement[bool]:
+    return and_(Node.user_id == user_id, Node.id.in_(node_ids), Node.trashed_with == Node.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +65,21 @@ class Cause:
 
 
 def _delete(
-    session: Session, user_id: uuid.UUID, tops: Sequence[uuid.UUID], cause: Cause
+    session: Session,
+    user_id: uuid.UUID,
+    tops: Sequence[uuid.UUID],
+    cause: Cause,
+    *,
+    only_trash: bool = False,
 ) -> Deletion:
     ids, file_ids = _below(session, tops)
     versions = lock_versions(session, file_ids)
     _lock_nodes(session, tops, ids, versions)
+    if only_trash:
+        # Locked by now: what was taken back since it was looked at is no entry any more.
+        still = session.scalars(select(Node.id).where(_are_entries(user_id, tops))).all()
+        if set(still) != set(tops):
+            raise StateConflict("Something of it was taken back just now. Look at the trash again.")
     deletion = remove(session, user_id, versions, cause)
     _part_with_trash(session, ids)
     session.execute(delete(Node).where(Node.id.in_(ids)))

@@ -104,7 +104,7 @@ def restore(session: Session, user_id: uuid.UUID, node_id: uuid.UUID) -> NodeVie
 def empty(session: Session, user_id: uuid.UUID, source: str) -> Deletion:
     """Delete all that lies in the trash for good, as one job."""
     mine = select(Node.id).where(Node.user_id == user_id, IS_ENTRY).order_by(Node.id)
-    return removal.delete_all(session, user_id, session.scalars(mine).all(), source)
+    return removal.delete_from_trash(session, user_id, session.scalars(mine).all(), source)
 
 
 def purge(tools: Tools) -> int:
@@ -119,8 +119,7 @@ def purge(tools: Tools) -> int:
 def _purge_one(tools: Tools, user_id: uuid.UUID, node_id: uuid.UUID) -> bool:
     try:
         with tools.sessions.begin() as session:
-            _find(session, user_id, node_id)
-            deletion = removal.delete_for_good(session, user_id, node_id, SOURCE)
+            deletion = removal.delete_from_trash(session, user_id, [node_id], SOURCE)
     except (NotFound, StateConflict) as problem:
         logger.info("Entry %s stays in the trash for now: %s.", node_id, problem.code)
         return False

@@ -45,7 +45,7 @@ def delete(node_id: uuid.UUID) -> ResponseReturnValue:
     session, person = context.session(), context.person()
     entry = trash.get_entry(session, person.id, node_id)
     return _gone(
-        removal.delete_for_good(session, person.id, node_id, "web"),
+        removal.delete_from_trash(session, person.id, [node_id], "web"),
         f"“{entry.name}” is deleted for good.",
     )
 

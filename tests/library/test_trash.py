@@ -9,10 +9,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.config import Config
-from balancecloud.errors import BalanceCloudError, NotFound
+from balancecloud.errors import BalanceCloudError, NotFound, StateConflict
 from balancecloud.library import nodes, rearranging, trash
 from balancecloud.library.names import DEEPEST
-from balancecloud.library.removal import delete_for_good
+from balancecloud.library.removal import delete_for_good, delete_from_trash
 from balancecloud.models.library import Node, Version
 from tests.storage.world import Person, make_tools
 
@@ -266,3 +266,32 @@ def test_everything_at_once_loses_nothing_and_leaves_the_tree_whole(person: Pers
         assert node.parent_id is None or parent is not None
         if node.trashed_at is None:
             assert parent is None or parent.trashed_at is None, node.name
+
+
+def test_what_is_taken_back_at_the_same_moment_is_not_deleted(person: Person) -> None:
+    kept = folder(person, "kept")
+    other = folder(person, "other")
+    for node in (kept, other):
+        put(person, node)
+    restore(person, kept)
+
+    with person.tools.sessions.begin() as session, pytest.raises(StateConflict):
+        delete_from_trash(session, person.user_id, [kept, other], "web")
+
+    assert paths(person) == ["/kept"]
+    assert entries(person) == [("/", "other")]
+
+
+def test_restoring_and_emptying_at_once_never_lose_what_came_back(person: Person) -> None:
+    def empty(person: Person) -> None:
+        with person.tools.sessions.begin() as session:
+            trash.empty(session, person.user_id, "web")
+
+    for number in range(12):
+        node = folder(person, f"{number}")
+        put(person, node)
+        with ThreadPoolExecutor(2) as pool:
+            back = pool.submit(restore, person, node)
+            gone = pool.submit(empty, person)
+        assert gone.exception() is None or isinstance(gone.exception(), StateConflict)
+        assert (f"/{number}" in paths(person)) == (back.exception() is None)
