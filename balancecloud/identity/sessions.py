@@ -9,15 +9,27 @@ import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from functools import cache
+from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Interval,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from balancecloud.config import Config
 from balancecloud.errors import NotFound, SignInAgainFirst
 from balancecloud.identity.people import Person, person_of
-from balancecloud.models.people import SessionRow, User
+from balancecloud.models.people import RevokedToken, SessionRow, User
 
 TOKEN_BYTES: Final = 32
 RECENT: Final = timedelta(minutes=5)
@@ -26,6 +38,7 @@ TOUCH_EVERY: Final = timedelta(seconds=60)
 LONGEST_AGENT: Final = 256
 
 Kind = Literal["browser", "bearer"]
+Finding = Select[SessionRow, User, bool, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,37 +104,72 @@ def open_session(
 
 def by_secret(session: Session, config: Config, secret: str) -> SignIn | None:
     """Return the browser's sign-in that this secret belongs to, if it still lives."""
-    return _find(session, config, SessionRow.token_sha256 == _hash(secret), "browser")
+    return _find(session, _browsers(), {"secret": _hash(secret), **_idle(config)})
 
 
 def by_id(session: Session, config: Config, session_id: uuid.UUID) -> SignIn | None:
     """Return the program's sign-in with this id, if it still lives."""
-    return _find(session, config, SessionRow.id == session_id, "bearer")
+    return _find(session, _programs(), {"session": session_id, **_idle(config)})
 
 
-def _find(
-    session: Session, config: Config, which: ColumnElement[bool], kind: Kind
+def by_token(
+    session: Session, config: Config, session_id: uuid.UUID, token_id: uuid.UUID
 ) -> SignIn | None:
+    """Return the program's sign-in with this id, if it still lives and the token is not revoked."""
+    values = {"session": session_id, "token": token_id, **_idle(config)}
+    return _find(session, _token_holders(), values)
+
+
+# The questions of every request are put together once.
+
+
+@cache
+def _browsers() -> Finding:
+    return _finding("browser").where(SessionRow.token_sha256 == bindparam("secret"))
+
+
+@cache
+def _programs() -> Finding:
+    return _finding("bearer").where(SessionRow.id == bindparam("session"))
+
+
+@cache
+def _token_holders() -> Finding:
+    revoked = exists().where(RevokedToken.jti == bindparam("token"))
+    return _programs().where(~revoked)
+
+
+def _finding(kind: Kind) -> Finding:
     is_recent = (SessionRow.auth_time > func.now() - RECENT).label("is_recent")
     is_use_due = _use_is_due().label("is_use_due")
-    query = (
+    return (
         select(SessionRow, User, is_recent, is_use_due)
         .join(User, User.id == SessionRow.user_id)
-        .where(which, SessionRow.kind == kind, User.is_active, _alive(config))
+        .where(SessionRow.kind == kind, User.is_active, _alive(bindparam("idle", type_=Interval)))
     )
-    found = session.execute(query).one_or_none()
+
+
+def _find(session: Session, query: Finding, values: dict[str, Any]) -> SignIn | None:
+    found = session.execute(query, values).one_or_none()
     if found is None:
         return None
     row, user, recent, due = found
     return SignIn(row.id, row.kind, row.auth_time, row.expires_at, recent, due, person_of(user))
 
 
+def _idle(config: Config) -> dict[str, timedelta]:
+    return {"idle": _longest_idle(config)}
+
+
+def _longest_idle(config: Config) -> timedelta:
+    return timedelta(seconds=config.session_idle_seconds)
+
+
 def _use_is_due() -> ColumnElement[bool]:
     return SessionRow.last_seen_at < func.now() - TOUCH_EVERY
 
 
-def _alive(config: Config) -> ColumnElement[bool]:
-    idle = timedelta(seconds=config.session_idle_seconds)
+def _alive(idle: timedelta | ColumnElement[timedelta]) -> ColumnElement[bool]:
     # A program's token ends by itself after half an hour, so its session has no idle time.
     in_use = or_(SessionRow.kind == "bearer", SessionRow.last_seen_at > func.now() - idle)
     return (SessionRow.expires_at > func.now()) & in_use
@@ -157,7 +205,7 @@ def list_sessions(session: Session, config: Config, sign_in: SignIn) -> tuple[Se
     """Return a person's living sessions, the present one first, then the latest used."""
     query = (
         select(SessionRow)
-        .where(SessionRow.user_id == sign_in.person.id, _alive(config))
+        .where(SessionRow.user_id == sign_in.person.id, _alive(_longest_idle(config)))
         .order_by(SessionRow.last_seen_at.desc())
     )
     views = [_view(row, sign_in.session_id) for row in session.scalars(query)]

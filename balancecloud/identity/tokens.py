@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Final
 
 from joserfc import jwt
@@ -51,11 +52,17 @@ def issue(config: Config, sign_in: SignIn, now: datetime) -> tuple[str, int]:
 
 def verify(session: Session, config: Config, text: str, now: datetime) -> Claims | None:
     """Return the claims of a token that we signed, that has not ended and is not revoked."""
-    claims = _read(config, text)
-    if claims is None or claims.expires_at <= now:
+    claims = read(config, text, now)
+    if claims is None:
         return None
     revoked = session.scalar(select(exists().where(RevokedToken.jti == claims.token_id)))
     return None if revoked else claims
+
+
+def read(config: Config, text: str, now: datetime) -> Claims | None:
+    """Return the claims of a token that we signed and that has not ended; revoked or not."""
+    claims = _read(config, text)
+    return claims if claims is not None and claims.expires_at > now else None
 
 
 def _read(config: Config, text: str) -> Claims | None:
@@ -92,6 +99,7 @@ def _keys(config: Config) -> Iterable[Secret]:
     return (config.token_key, *config.token_key_fallbacks)
 
 
+@cache
 def _key(secret: Secret) -> OctKey:
     kid = hashlib.sha256(b"balancecloud/token-key-id\0" + secret.reveal()).hexdigest()[:16]
     return OctKey.import_key(secret.reveal(), {"kid": kid})

@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import Cancelled
-from balancecloud.library import quota
+from balancecloud.library import quota, upload_ids
 from balancecloud.models.jobs import Job, JobEvent
 from balancecloud.models.library import Node, Upload, Version
 from balancecloud.models.states import JobState, UploadState, VersionState
@@ -110,6 +110,8 @@ def _remove_orphans(tools: Tools) -> int:
     """Remove spooled bytes without a row: a crash came between the two."""
     removed = 0
     for upload in list(tools.spool.uploads()):
+        if upload_ids.may_get_a_row(upload, tools.clock.now()):
+            continue
         with tools.sessions() as session:
             known = session.scalar(select(Upload.id).where(Upload.id == upload))
         if known is None:

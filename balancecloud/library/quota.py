@@ -1,9 +1,11 @@
 """A person's quota: reserved by one conditional UPDATE, so that it is exact under concurrency."""
 
 import uuid
+from functools import cache
 
-from sqlalchemy import or_, update
+from sqlalchemy import BigInteger, bindparam, or_, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from balancecloud.errors import OverQuota
 from balancecloud.models.people import User
@@ -11,15 +13,24 @@ from balancecloud.models.people import User
 
 def reserve(session: Session, user_id: uuid.UUID, size_bytes: int) -> None:
     """Set bytes aside for an upload; OverQuota when they do not fit."""
-    wanted = User.used_bytes + User.reserved_bytes + size_bytes
-    reserved = session.scalar(
+    values = {"user": user_id, "size": size_bytes}
+    if session.connection().scalar(_reserving(), values) is None:
+        raise OverQuota
+
+
+@cache
+def _reserving() -> ReturningUpdate[uuid.UUID]:
+    size = bindparam("size", type_=BigInteger)
+    wanted = User.used_bytes + User.reserved_bytes + size
+    return (
         update(User)
-        .where(User.id == user_id, or_(User.quota_bytes.is_(None), wanted <= User.quota_bytes))
-        .values(reserved_bytes=User.reserved_bytes + size_bytes)
+        .where(
+            User.id == bindparam("user"),
+            or_(User.quota_bytes.is_(None), wanted <= User.quota_bytes),
+        )
+        .values(reserved_bytes=User.reserved_bytes + size)
         .returning(User.id)
     )
-    if reserved is None:
-        raise OverQuota
 
 
 def give_back(session: Session, user_id: uuid.UUID, size_bytes: int) -> None:

@@ -67,6 +67,12 @@ class SpoolWriter:
         if self._sealer is not None:
             self._rest = self._close()
 
+    def close_only_part(self) -> PartRecord:
+        """Make every byte durable and return the one part; for what one part holds, unrecorded."""
+        if self._number:
+            raise AssertionError("Earlier parts were recorded.")
+        return self._close()
+
     def record_rest(self, session: Session) -> None:
         """Record the last part, in the transaction that says that the upload is whole."""
         if self._rest is not None:

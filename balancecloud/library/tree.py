@@ -3,10 +3,13 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 
-from sqlalchemy import literal, or_, select
+from sqlalchemy import bindparam, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
 from balancecloud.errors import Invalid, NameTaken, NotFound
 from balancecloud.library.names import DEEPEST, numbered
@@ -146,6 +149,44 @@ def take_file(
     if conflict == "fail" or sibling.kind is NodeKind.FOLDER:
         raise NameTaken
     return Taken(sibling, is_new=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file's node just added."""
+
+    id: uuid.UUID
+    created_at: datetime
+    updated_at: datetime
+
+
+def take_free_name(
+    session: Session, user_id: uuid.UUID, parent_id: uuid.UUID | None, name: str
+) -> NewFile:
+    """Add a file under a free name; NameTaken otherwise."""
+    values = {"node": uuid.uuid4(), "user": user_id, "parent": parent_id, "name": name}
+    row = session.connection().execute(_taking(), values).one_or_none()
+    if row is None:
+        raise NameTaken
+    return NewFile(row.id, row.created_at, row.updated_at)
+
+
+@cache
+def _taking() -> ReturningInsert[uuid.UUID, datetime, datetime]:
+    """Return the statement of `take_free_name`, put together once."""
+    return (
+        insert(Node)
+        .values(
+            id=bindparam("node"),
+            user_id=bindparam("user"),
+            parent_id=bindparam("parent"),
+            kind=NodeKind.FILE,
+            name=bindparam("name"),
+            file_id=bindparam("node"),
+        )
+        .on_conflict_do_nothing()
+        .returning(Node.id, Node.created_at, Node.updated_at)
+    )
 
 
 def _take_numbered(

@@ -22,6 +22,7 @@ from balancecloud.errors import BrokenUpload, Cancelled, NoSpoolSpace, TooLarge
 from balancecloud.library import abandoned, mime_types, quota, tree
 from balancecloud.library.sealing import Envelope, SpoolWriter
 from balancecloud.library.tree import Taken
+from balancecloud.library.views import NodeView
 from balancecloud.models.jobs import Job, JobEvent
 from balancecloud.models.library import Node, Upload, Version
 from balancecloud.models.people import User
@@ -53,6 +54,12 @@ class Arrived:
     job_id: uuid.UUID
     node_ids: tuple[uuid.UUID, ...]
     work_ids: tuple[uuid.UUID, ...]
+    node: NodeView | None = None  # of the one file, where nobody has to be asked for it
+
+    @property
+    def is_small(self) -> bool:
+        """Whether all that is to be done is to form a pack."""
+        return self.node is not None
 
 
 @dataclass(slots=True)

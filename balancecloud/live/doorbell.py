@@ -31,10 +31,14 @@ class Doorbell:
         self._queue = ring_queue(redis, queue_key, Ring)
         self._is_away = False
 
-    def ring(self, work_id: uuid.UUID) -> bool:
-        """Ask a worker to look, and say whether the ring got through; never raises."""
+    def ring(self, work_id: uuid.UUID, enough: int = MOST_WAITING) -> bool:
+        """Ask a worker to look, and say whether the ring got through; never raises.
+
+        Where `enough` rings wait none is added: who answers one of those looks after this call,
+        and so at what this call is about.
+        """
         try:
-            if self._queue.count < MOST_WAITING:
+            if self._queue.count < enough:
                 self._push(work_id)
         except RedisError as problem:
             self._note_away(problem)

@@ -74,11 +74,13 @@ def queue(session: Session, config: Config, versions: Sequence[Version]) -> list
         if wanted.has_tail:
             insert_runs(session, version, [TAIL], WAITS_FOR_A_PACK)
             waiting.add(version.user_id)
+    return made + [queue_forming(session, config, user_id) for user_id in waiting]
+
+
+def queue_forming(session: Session, config: Config, user_id: uuid.UUID) -> uuid.UUID:
+    """Write down that a person's small chunks wait for a pack; the last of work to be written."""
     quiet = config.pack_quiet_seconds
-    for user_id in waiting:
-        forming = insert_work(session, WorkKind.FORM, user_id, user_id, None, FORM_PRIORITY, quiet)
-        made.append(forming)
-    return made
+    return insert_work(session, WorkKind.FORM, user_id, user_id, None, FORM_PRIORITY, quiet)
 
 
 def find_cut(session: Session, version: Version) -> Cut:

@@ -1,8 +1,9 @@
 """Opening the keys of users and versions, wrapped in the database (docs/format.md 3.1)."""
 
 import uuid
+from functools import cache
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from balancecloud.crypto import wrapping
@@ -14,13 +15,18 @@ from balancecloud.models.people import UserKeyRow
 
 def newest_user_key(session: Session, keys: MasterKeys, user_id: uuid.UUID) -> UserKey:
     """Return the user key that new versions use."""
-    row = session.scalar(
+    row = session.scalar(_newest(), {"user": user_id})
+    return _open(keys, user_id, row)
+
+
+@cache
+def _newest() -> Select[UserKeyRow]:
+    return (
         select(UserKeyRow)
-        .where(UserKeyRow.user_id == user_id)
+        .where(UserKeyRow.user_id == bindparam("user"))
         .order_by(UserKeyRow.epoch.desc())
         .limit(1)
     )
-    return _open(keys, user_id, row)
 
 
 def user_key(session: Session, keys: MasterKeys, user_id: uuid.UUID, epoch: int) -> UserKey:

@@ -148,15 +148,16 @@ def _pack(fresh: Iterable[Waiting], limit: int) -> tuple[list[Group], list[Group
     """Put chunks together in their order: packs that are full, and those that are not yet."""
     full: list[Group] = []
     filling: defaultdict[tuple[int, int], list[Waiting]] = defaultdict(list)
+    filled: defaultdict[tuple[int, int], int] = defaultdict(int)
     for one in fresh:
         if one.attempt >= TRIES_IN_COMPANY:
             full.append(Group((one,)))
             continue
-        mates = filling[one.kind]
-        if sum(mate.sealed_bytes for mate in mates) + one.sealed_bytes > limit:
-            full.append(Group(tuple(mates)))
-            mates = filling[one.kind] = []
-        mates.append(one)
+        if filled[one.kind] + one.sealed_bytes > limit:
+            full.append(Group(tuple(filling.pop(one.kind, ()))))
+            filled[one.kind] = 0
+        filling[one.kind].append(one)
+        filled[one.kind] += one.sealed_bytes
     short: list[Group] = []
     for mates in filling.values():
         (full if len(mates) >= MOST_MEMBERS else short).append(Group(tuple(mates)))

@@ -8,11 +8,25 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, case, extract, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Interval,
+    Select,
+    and_,
+    bindparam,
+    case,
+    extract,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
 from balancecloud.errors import LeaseLost
 from balancecloud.models.jobs import Work
@@ -61,29 +75,49 @@ def insert_work(  # noqa: PLR0913, PLR0917 - each argument is a column of the ro
     due_in: float = 0,
     run: int = 0,
 ) -> uuid.UUID:
-    """Write down work to be done; what is there already becomes due afresh, unless it is leased."""
-    due = {
-        "user_id": user_id,
-        "job_id": job_id,
+    """Write down work to be done; what is there already becomes due afresh, unless it is leased.
+
+    What is due sooner stays so: it must not be put off again and again.
+    """
+    values = {
+        "id": uuid.uuid4(),
+        "kind": kind,
+        "key": key,
+        "run": run,
+        "user": user_id,
+        "job": job_id,
         "priority": priority,
-        "state": WorkState.DUE,
-        "due_at": _in(due_in),
+        "due_in": timedelta(seconds=due_in),
     }
-    afresh = {"attempt": 0, "reason": None, "owner": None, "lease_until": None}
-    written: uuid.UUID | None = session.scalar(
-        insert(Work)
-        .values(id=uuid.uuid4(), kind=kind, key=key, run=run, **due)
-        .on_conflict_do_update(
-            index_elements=[Work.kind, Work.key, Work.run],
-            set_={**due, **afresh},
-            where=or_(Work.state != WorkState.LEASED, _lease_over()),
-        )
-        .returning(Work.id)
-    )
+    written: uuid.UUID | None = session.connection().scalar(_writing(), values)
     if written is not None:
         return written
     is_same = (Work.kind == kind, Work.key == key, Work.run == run)
     return session.scalars(select(Work.id).where(*is_same)).one()
+
+
+@cache
+def _writing() -> ReturningInsert[uuid.UUID]:
+    """Return the statement of `insert_work`, put together once: every small file asks for it."""
+    due = {
+        "user_id": bindparam("user"),
+        "job_id": bindparam("job"),
+        "priority": bindparam("priority"),
+        "state": WorkState.DUE,
+        "due_at": _now() + bindparam("due_in", type_=Interval),
+    }
+    afresh = {"attempt": 0, "reason": None, "owner": None, "lease_until": None}
+    place: dict[str, Any] = {name: bindparam(name) for name in ("id", "kind", "key", "run")}
+    adding = insert(Work).values(**place, **due)
+    sooner = case(
+        (Work.state == WorkState.DUE, func.least(Work.due_at, adding.excluded.due_at)),
+        else_=adding.excluded.due_at,
+    )
+    return adding.on_conflict_do_update(
+        index_elements=[Work.kind, Work.key, Work.run],
+        set_={**due, "due_at": sooner, **afresh},
+        where=or_(Work.state != WorkState.LEASED, _lease_over()),
+    ).returning(Work.id)
 
 
 def insert_packs(

@@ -21,7 +21,7 @@ from balancecloud.identity import sessions, tokens
 from balancecloud.identity.people import Person
 from balancecloud.identity.sessions import Origin, SignIn
 from balancecloud.library.gateway import Gateway
-from balancecloud.live.doorbell import Doorbell
+from balancecloud.live.doorbell import MOST_WAITING, Doorbell
 from balancecloud.live.progress import ProgressStore
 from balancecloud.web.limits import Limits
 
@@ -108,9 +108,9 @@ def session() -> Session:
     return db.session()
 
 
-def ring_after_commit(work_id: uuid.UUID) -> None:
+def ring_after_commit(work_id: uuid.UUID, enough: int = MOST_WAITING) -> None:
     """Wake a worker for this work as soon as the request's transaction is committed."""
-    _rings().append(work_id)
+    _rings().append((work_id, enough))
 
 
 def commit() -> None:
@@ -118,7 +118,7 @@ def commit() -> None:
     session().commit()
     pending = _rings()
     while pending:
-        doorbell().ring(pending.pop(0))
+        doorbell().ring(*pending.pop(0))
 
 
 def rollback() -> None:
@@ -127,10 +127,10 @@ def rollback() -> None:
     _rings().clear()
 
 
-def _rings() -> list[uuid.UUID]:
+def _rings() -> list[tuple[uuid.UUID, int]]:
     if "rings" not in g:
         g.rings = []
-    return cast("list[uuid.UUID]", g.rings)
+    return cast("list[tuple[uuid.UUID, int]]", g.rings)
 
 
 def _end_transaction(response: Response) -> Response:
@@ -240,8 +240,10 @@ def _load_sign_in(_request: object) -> SignedIn | None:
 def _by_token() -> SignedIn | None:
     authorization = request.authorization
     text = authorization.token if authorization else None
-    claims = tokens.verify(session(), config(), text or "", gateway().clock.now())
-    found = sessions.by_id(session(), config(), claims.session_id) if claims else None
+    claims = tokens.read(config(), text or "", gateway().clock.now())
+    if claims is None:
+        return None
+    found = sessions.by_token(session(), config(), claims.session_id, claims.token_id)
     return SignedIn(found, claims) if found else None
 
 

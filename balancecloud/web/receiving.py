@@ -8,7 +8,9 @@ from flask import request
 
 from balancecloud.errors import BadCsrf, BalanceCloudError, BrokenUpload, Invalid
 from balancecloud.library.names import split_path
-from balancecloud.library.uploads import Arrived, Intake, Wanted
+from balancecloud.library.small_uploads import Receiver, receiver
+from balancecloud.library.uploads import Arrived, Wanted
+from balancecloud.live.doorbell import MOST_WAITING
 from balancecloud.web import context
 from balancecloud.web.bodies import Body, body_of
 from balancecloud.web.multipart import FilePart, read_form
@@ -31,9 +33,9 @@ class Choices:
 class FormSink:
     """Hands a form's files to an intake, once the fields before them were found right."""
 
-    begin: Callable[[Choices], Intake]
+    begin: Callable[[Choices], Receiver]
     choices: Choices
-    intake: Intake | None = None
+    intake: Receiver | None = None
     files: int = field(default=0)
 
     def field(self, name: str, value: str) -> None:
@@ -71,12 +73,12 @@ def receive(choices: Choices, source: str) -> Arrived:
     # The request's connection to the database is not held while bytes arrive.
     context.rollback()
 
-    def begin(found: Choices) -> Intake:
+    def begin(found: Choices) -> Receiver:
         _check_sender(found)
         wanted = Wanted(
             user_id, _parent(found), _conflict(found), source, declared_bytes=body.declared
         )
-        return Intake(context.gateway(), wanted)
+        return receiver(context.gateway(), wanted)
 
     sink = FormSink(begin, choices)
     try:
@@ -99,8 +101,10 @@ def _finish(body: Body, sink: FormSink) -> Arrived:
         problem = "Choose at least one file."
         raise Invalid({"files": [problem]}, problem)
     arrived = sink.intake.finish()
+    # One worker forms a person's packs: a thousand small files need not wake a thousand times.
+    enough = 1 if arrived.is_small else MOST_WAITING
     for work_id in arrived.work_ids:
-        context.ring_after_commit(work_id)
+        context.ring_after_commit(work_id, enough)
     return arrived
 
 

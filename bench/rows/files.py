@@ -10,7 +10,7 @@ from bench.peer import Rclone
 from bench.processes import cpu_by_role, spent_between
 from bench.run import Run
 from bench.wire import Sent, load
-from bench.world import ACCOUNTS, World, world
+from bench.world import ACCOUNTS, POLL_SECONDS, World, world
 
 ROW = "files"
 FILE_BYTES = 10_000
@@ -31,10 +31,11 @@ def measure(run: Run) -> list[Figure]:
         before_cpu, began = cpu_by_role(here.house), time.perf_counter()
         send(here, count)
         received = time.perf_counter()
-        wait_until_stored(here, count)
+        wait_until_stored(here)
         ended = time.perf_counter()
         spent = spent_between(before_cpu, cpu_by_role(here.house))
         made, asked = here.sim.shards() - before, creations_asked(here)
+        check_listed(here, count)
     rate = count / (ended - began)
     each = f"{count} files of {FILE_BYTES // 1000} KB"
     note = (
@@ -73,20 +74,23 @@ def _share(front: str, numbers: range) -> Iterator[Sent]:
         yield f"{front}Content-Length: {len(body)}\r\n\r\n".encode(), body
 
 
-def wait_until_stored(here: World, count: int) -> None:
-    """Look through the pages of the list until each shows stored files alone."""
+def wait_until_stored(here: World) -> None:
+    """Return once no upload holds a reservation: the last file's ends as it is shown as stored."""
     deadline = time.monotonic() + STORE_SECONDS
+    while here.program.get("/api/files/storage/usage")["reserved_bytes"]:
+        if time.monotonic() > deadline:
+            raise RuntimeError("The files were not stored in time.")
+        time.sleep(POLL_SECONDS)
+
+
+def check_listed(here: World, count: int) -> None:
+    """Look through the pages of the list: RuntimeError unless each shows stored files alone."""
     for page in range(1, -(-count // PAGE) + 1):
-        query = {"page": page, "per_page": PAGE, "sort": "name"}
-        while True:
-            found = here.program.get("/api/files", params=query)
-            if found["total"] != count:
-                raise RuntimeError(f"{found['total']} files are listed instead of {count}.")
-            if all(one["state"] == "stored" for one in found["files"]):
-                break
-            if time.monotonic() > deadline:
-                raise RuntimeError("The files were not stored in time.")
-            time.sleep(0.2)
+        found = here.program.get("/api/files", params={"page": page, "per_page": PAGE})
+        if found["total"] != count:
+            raise RuntimeError(f"{found['total']} files are listed instead of {count}.")
+        if any(one["state"] != "stored" for one in found["files"]):
+            raise RuntimeError("A file is listed as not stored after all.")
 
 
 def creations_asked(here: World) -> int:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -92,6 +93,21 @@ def test_a_revoked_token_is_none_and_the_next_one_is(
     tokens.revoke(session, claims)
     assert tokens.verify(session, config, old, NOW) is None
     assert tokens.verify(session, config, new, NOW)
+
+
+def test_a_sign_in_is_found_by_a_token_until_that_is_revoked(
+    session: Session, config: Config, sign_in: SignIn
+) -> None:
+    ended, other = (tokens.read(config, issued(config, sign_in), NOW) for _ in range(2))
+    assert ended
+    assert other
+    tokens.revoke(session, ended)
+
+    found = sessions.by_token(session, config, sign_in.session_id, other.token_id)
+    assert found is not None
+    assert found.session_id == sign_in.session_id
+    assert sessions.by_token(session, config, sign_in.session_id, ended.token_id) is None
+    assert sessions.by_token(session, config, uuid.uuid4(), other.token_id) is None
 
 
 def test_sweeping_forgets_revocations_that_no_longer_matter(

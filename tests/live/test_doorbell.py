@@ -48,6 +48,17 @@ def test_a_ring_reaches_a_worker_with_the_rows_id(bell: Doorbell, helper: Helper
     assert helper.wait_for(1) == [str(row)]
 
 
+def test_where_enough_rings_wait_none_is_added(bell: Doorbell, redis: Redis) -> None:
+    first, second = uuid.uuid4(), uuid.uuid4()
+    assert bell.ring(first, enough=1)
+
+    assert bell.ring(second, enough=1)  # whoever answers the first looks after this call
+    assert redis.llen(QUEUE_KEY) == 1
+
+    assert bell.ring(second)
+    assert redis.llen(QUEUE_KEY) == 2
+
+
 class Gadget:
     """Runs a command when it is unpickled."""
 

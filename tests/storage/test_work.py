@@ -104,6 +104,20 @@ def test_storing_goes_before_deleting_and_the_longest_due_first(
     assert [taken(database).id for _ in range(3)] == [older, younger, deleting]
 
 
+def test_what_is_written_down_again_is_never_put_off(
+    database: Sessions, user_id: uuid.UUID
+) -> None:
+    key = uuid.uuid4()
+    work_id = add(database, user_id, key=key, due_in=60)
+    first = read(database, work_id).due_at
+
+    assert add(database, user_id, key=key, due_in=600) == work_id
+    assert read(database, work_id).due_at == first
+
+    add(database, user_id, key=key, due_in=5)
+    assert read(database, work_id).due_at < first
+
+
 def test_what_is_due_later_is_left(database: Sessions, user_id: uuid.UUID) -> None:
     add(database, user_id, due_in=60)
 

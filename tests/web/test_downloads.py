@@ -86,8 +86,8 @@ def test_a_range_asks_the_database_few_things(app: Flask, program: Program) -> N
     )
 
     assert answer.data == content[50_000:50_100]
-    # Is the token revoked, who is it, the node, its version, the person's key, upload and parts.
-    assert len(asked) == 7, asked
+    # Who is it, the node, its version, the person's key, upload and parts.
+    assert len(asked) == 6, asked
 
 
 def test_a_download_that_cannot_go_on_is_reset_as_the_server_takes_it_quietly() -> None:

@@ -82,15 +82,16 @@ def upload() -> ResponseReturnValue:
         conflict=request.args.get("conflict", "version"),
     )
     arrived = receive(choices, "api")
-    user_id = context.person().id
-    session = context.session()
-    stored = [
-        nodes.get_node(session, user_id, node, with_shares=False) for node in arrived.node_ids
-    ]
+    stored = [arrived.node] if arrived.node else _arrived(arrived.node_ids)
     made = as_json(stored[0]) | {"job_id": str(arrived.job_id)}
     if len(stored) > 1:
         made["files"] = [as_json(node) for node in stored]
     return answer(made, 201)
+
+
+def _arrived(node_ids: Sequence[uuid.UUID]) -> list[NodeView]:
+    session, user_id = context.session(), context.person().id
+    return [nodes.get_node(session, user_id, node, with_shares=False) for node in node_ids]
 
 
 @dataclass(frozen=True, slots=True)
