@@ -32,6 +32,7 @@ from balancecloud.storage.parking import (
     Parking,
     has_cancelled,
     hold_accounts,
+    look_for_who_came_back,
     park_beside,
     park_taken_along,
 )
@@ -118,6 +119,8 @@ def _record(
     if claim.kind is WorkKind.STORE:
         _show_in_version(session, claim, verdict, code)
         _park_others(session, claim, verdict, code, error)
+    elif verdict.seconds is not None:
+        look_for_who_came_back(session, claim)
     return ()
 
 

@@ -42,12 +42,7 @@ def park_beside(session: Session, claim: Claim, parking: Parking) -> int:
     It is due again when the first of them may, and at once when one comes back. The work of the
     claim was given back before; if an account came back while it was, it is due soon instead.
     """
-    hold_accounts(session, claim.user_id)
-    if _came_back_meanwhile(session, claim):
-        soon = func.statement_timestamp() + timedelta(seconds=SOON_SECONDS)
-        session.execute(
-            update(Work).where(Work.id == claim.id, Work.due_at > soon).values(due_at=soon)
-        )
+    look_for_who_came_back(session, claim)
     if health.usable(session, claim.user_id):
         return 0
     seconds = min(parking.seconds, _first_back(session, claim.user_id) or parking.seconds)
@@ -56,6 +51,20 @@ def park_beside(session: Session, claim: Claim, parking: Parking) -> int:
     others = {row.job_id for row in parked if row.job_id} - {claim.job_id}
     _show_in_jobs(session, others, parking, seconds)
     return len(parked)
+
+
+def look_for_who_came_back(session: Session, claim: Claim) -> None:
+    """Have a claim that was given back due soon if an account came back while it was held.
+
+    Whoever brought the account back woke what waited then, and this did not. The accounts stay
+    locked until the commit.
+    """
+    hold_accounts(session, claim.user_id)
+    if _came_back_meanwhile(session, claim):
+        soon = _in(SOON_SECONDS)
+        session.execute(
+            update(Work).where(Work.id == claim.id, Work.due_at > soon).values(due_at=soon)
+        )
 
 
 def hold_accounts(session: Session, user_id: uuid.UUID) -> None:

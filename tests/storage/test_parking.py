@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text, update
 
 from balancecloud.clouds.provider import Provider
 from balancecloud.errors import (
+    SignInAgain,
     Temporary,
     Throttled,
     Unreachable,
@@ -252,6 +253,21 @@ def test_work_that_is_given_back_just_as_its_account_returns_is_due_soon(hands: 
     note(person, health.note_success)
 
     outcome.settle(person.tools, claim, refusal.value)
+
+    assert due_in(person)[0] <= 2
+
+
+@pytest.mark.parametrize("kind", [WorkKind.REPAIR, WorkKind.MOVE, WorkKind.DELETE])
+def test_mending_and_removing_see_an_account_that_returns_too(hands: Hands, kind: WorkKind) -> None:
+    person = Person.new(*hands, accounts=1)
+    rest(person, 0, 600, "silent")
+    with person.tools.sessions.begin() as session:
+        key = uuid.uuid4()
+        work.insert_work(session, kind, key, person.user_id, None, work.REPAIR_PRIORITY)
+    claim = person.claim()
+    note(person, health.note_success)
+
+    outcome.settle(person.tools, claim, SignInAgain())
 
     assert due_in(person)[0] <= 2
 
