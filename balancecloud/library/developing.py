@@ -7,6 +7,7 @@ which hold for whatever it might start, too: a decoder that a hostile picture to
 to reach for.
 """
 
+import contextlib
 import io
 import os
 import resource
@@ -73,14 +74,11 @@ def _warm_up() -> None:
     """Have all loaded that a fork will need: it can open no file."""
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
-    for mode in ("RGB", "RGBA"):
-        for name in FORMATS:
-            made = io.BytesIO()
-            Image.new(mode, (16, 16)).convert("RGB").save(made, name)
-            develop(made.getvalue(), 8)
+    for mode, name in ((mode, name) for mode in ("RGB", "RGBA") for name in FORMATS):
         made = io.BytesIO()
-        Image.new(mode, (16, 16)).save(made, "PNG")
-        develop(made.getvalue(), 256)
+        with contextlib.suppress(KeyError, OSError):  # this build may lack a format
+            Image.new(mode, (16, 16)).save(made, name)
+            develop(made.getvalue(), 256)
 
 
 def _work_and_end(descriptor: int) -> None:

@@ -26,7 +26,7 @@ from balancecloud.web.security import CONTENT_POLICY
 
 SANDBOX: Final = "sandbox; default-src 'none'"
 # Chromium's own viewer draws nothing in a sandbox without scripts (tried with 156). The answer has
-# an origin of its own, and `default-src 'none'` lets no script of the file's run.
+# an origin of its own, and `default-src 'none'` lets no script of a page run.
 PDF_SANDBOX: Final = "sandbox allow-scripts; default-src 'none'; frame-ancestors 'self'"
 WITH_FRAME: Final = f"{CONTENT_POLICY}; frame-src 'self'"
 # A picture that can't be made is one empty dot: what stands behind it is seen instead.
