@@ -19,7 +19,7 @@ def picture(
     drawn = Image.new("RGB", size, "blue")
     drawn.paste("red", (0, 0, size[0] // 2, size[1]))
     made = io.BytesIO()
-    drawn.convert(mode).save(made, kind, **more)  # type: ignore[arg-type]
+    drawn.convert(mode).save(made, kind, **more)
     return made.getvalue()
 
 
@@ -30,8 +30,9 @@ def telling(kind: str = "JPEG") -> bytes:
     exif[0x010F] = f"camera {MARK}"
     exif.get_ifd(0x8825)[1] = "N"
     exif.get_ifd(0x8825)[0x1D] = MARK
-    more = {"comment": MARK.encode()} if kind == "JPEG" else {}
-    return picture(kind, exif=exif, **more)
+    if kind == "JPEG":
+        return picture(kind, exif=exif, comment=MARK.encode())
+    return picture(kind, exif=exif)
 
 
 def bomb(width: int, height: int) -> bytes:

@@ -160,7 +160,8 @@ def test_a_seek_reads_the_first_bytes_only_once(app: Flask, owner: Browser, put:
     assert owner.get(f"{address}/content", headers={"Range": "bytes=9000-9099"}).data
     download = len(asked)
     asked.clear()
-    assert owner.get(address.replace("preview", "download"), headers={"Range": "bytes=9000-9099"})
+    plain = address.replace("preview", "download")
+    assert owner.get(plain, headers={"Range": "bytes=9000-9099"}).data
     assert download == len(asked)
 
 
