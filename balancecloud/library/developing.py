@@ -2,14 +2,16 @@
 
 It is run as a script, knows nothing of this house, and forks once for each picture. The fork takes
 a picture from its socket, answers with a smaller one made anew, and ends. By then it can open no
-file and no socket, write nothing to a disk, and take no more memory or time than the limits below,
-which hold for whatever it might start, too: a decoder that a hostile picture took over has nothing
-to reach for.
+file and no socket, write nothing to a disk, start nothing, look into no other process, and take no
+more memory or time than the limits below: a decoder that a hostile picture took over has nothing to
+reach for.
 """
 
 import contextlib
+import ctypes
 import io
 import os
+import platform
 import resource
 import signal
 import socket
@@ -49,6 +51,24 @@ SECONDS: Final = 60  # all in all, so long may its bytes take to come
 BEHIND: Final = "#ffffff"  # what shows through a picture too small to keep its transparency
 SMALL: Final = 128
 NO_ROOM: Final = (0, 0)
+LIBRARY: Final = ctypes.CDLL(None)
+# Calls that are refused, by their numbers in the kernel's tables: kill, tkill, tgkill, ptrace,
+# process_vm_readv and _writev, pidfd_open and _getfd, execve and execveat, (v)fork, clone and
+# clone3, socket, io_uring_setup, bpf. No limit above holds for looking into another process.
+REFUSED: Final = {
+    "x86_64": (
+        0xC000003E,
+        (62, 200, 234, 101, 310, 311, 434, 438, 59, 322, 57, 58, 56, 435, 41, 425, 321),
+    ),
+    "aarch64": (
+        0xC00000B7,
+        (129, 130, 131, 117, 270, 271, 434, 438, 221, 281, 220, 435, 198, 425, 280),
+    ),
+}
+LOAD, JUMP_EQUAL, JUMP_ABOVE, RETURN = 0x20, 0x15, 0x35, 0x06  # of classic BPF
+ALLOW, REFUSE = 0x7FFF0000, 0x00050001  # go on; fail with EPERM
+FOREIGN_NUMBERS: Final = 0x40000000  # x86-64 has a second table from here on
+NO_NEW_PRIVILEGES, SECCOMP, FILTER = 38, 22, 2  # of prctl(2)
 
 
 class NotShown(Exception):
@@ -100,6 +120,21 @@ def _give_everything_up() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     for nothing in ("RLIMIT_CORE", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_NPROC"):
         resource.setrlimit(getattr(resource, nothing), NO_ROOM)
+    _refuse_calls()
+
+
+def _refuse_calls() -> None:
+    """Have the kernel refuse calls that no decoder makes; where it can't, the limits must do."""
+    architecture, calls = REFUSED.get(platform.machine(), (0, ()))
+    steps = [(LOAD, 0, 0, 4), (JUMP_EQUAL, 1, 0, architecture), (RETURN, 0, 0, REFUSE)]
+    steps += [(LOAD, 0, 0, 0), (JUMP_ABOVE, len(calls) + 1, 0, FOREIGN_NUMBERS)]
+    steps += [(JUMP_EQUAL, len(calls) - at, 0, call) for at, call in enumerate(calls)]
+    steps += [(RETURN, 0, 0, ALLOW), (RETURN, 0, 0, REFUSE)]
+    packed = b"".join(struct.pack("HBBI", *step) for step in steps)
+    held = ctypes.create_string_buffer(packed)
+    program = struct.pack("HP", len(steps), ctypes.addressof(held))
+    if calls and LIBRARY.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0:
+        LIBRARY.prctl(SECCOMP, FILTER, program, 0, 0)
 
 
 def _answer(wire: socket.socket) -> bytes:
