@@ -14,9 +14,11 @@ from balancecloud.config import MIB, Config
 from balancecloud.crypto.keys import MasterKeys
 from balancecloud.extensions import csrf, db, migrate
 from balancecloud.library.account_tokens import TokenVault
+from balancecloud.library.darkroom import Darkroom
 from balancecloud.library.gateway import Gateway
 from balancecloud.library.installation import installation_of
 from balancecloud.library.open_accounts import OpenAccounts
+from balancecloud.library.previews import Viewer
 from balancecloud.live.doorbell import Doorbell
 from balancecloud.live.progress import ProgressStore
 from balancecloud.storage.bucket_spool import BucketSpool
@@ -35,6 +37,7 @@ from balancecloud.web import (
     jobs,
     logs,
     page_values,
+    previews,
     security,
     settings,
     static_files,
@@ -60,6 +63,7 @@ BLUEPRINTS: Final = (
     files.blueprint,
     uploads.blueprint,
     downloads.blueprint,
+    previews.blueprint,
     trash.blueprint,
     versions.blueprint,
     settings.blueprint,
@@ -146,6 +150,7 @@ def build_parts(app: Flask, config: Config, clock: Clock) -> Parts:
         doorbell=Doorbell(redis, config.queue_key),
         progress=ProgressStore(redis, clock),
         limits=Limits(config, redis.connection_pool),
+        viewer=Viewer(Darkroom()),
     )
 
 

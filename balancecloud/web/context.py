@@ -21,6 +21,7 @@ from balancecloud.identity import sessions, tokens
 from balancecloud.identity.people import Person
 from balancecloud.identity.sessions import Origin, SignIn
 from balancecloud.library.gateway import Gateway
+from balancecloud.library.previews import Viewer
 from balancecloud.live.doorbell import MOST_WAITING, Doorbell
 from balancecloud.live.progress import ProgressStore
 from balancecloud.web.limits import Limits
@@ -41,6 +42,7 @@ class Parts:
     doorbell: Doorbell
     progress: ProgressStore
     limits: Limits
+    viewer: Viewer
 
 
 def install(app: Flask, parts: Parts) -> None:
@@ -74,6 +76,11 @@ def doorbell() -> Doorbell:
 def progress() -> ProgressStore:
     """Return the live figures of running jobs."""
     return parts().progress
+
+
+def viewer() -> Viewer:
+    """Return what looks into files for previews."""
+    return parts().viewer
 
 
 def request_id() -> str:

@@ -29,12 +29,22 @@ def download(node_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def answer(node_id: uuid.UUID) -> Response:
-    """Return a file's bytes as the request's conditions and range ask."""
+    """Return a file's bytes as an attachment, as the request's conditions and range ask."""
+    return hand_out(opened_for_person(node_id))
+
+
+def opened_for_person(node_id: uuid.UUID) -> Download:
+    """Open the version of the person's file that the request names."""
     opened = open_download(
-        context.session(), context.gateway(), context.person().id, node_id, _version()
+        context.session(), context.gateway(), context.person().id, node_id, version_asked()
     )
     # The connection is given back before the first byte: a download may take hours.
     context.rollback()
+    return opened
+
+
+def hand_out(opened: Download) -> Response:
+    """Return a file's bytes as the request's conditions and range ask."""
     if request.if_none_match.contains(opened.etag):
         return _dressed(Response(status=304), opened)
     try:
@@ -48,7 +58,8 @@ def answer(node_id: uuid.UUID) -> Response:
     return _part(opened, wanted)
 
 
-def _version() -> int | None:
+def version_asked() -> int | None:
+    """Return the number in `?version=`, None without one."""
     number = request.args.get("version")
     if number is None:
         return None
@@ -122,7 +133,7 @@ def _dressed(response: Response, opened: Download) -> Response:
     return response
 
 
-def disposition(name: str) -> str:
+def disposition(name: str, how: str = "attachment") -> str:
     """Return the header that has a browser save a file under its name (RFC 6266, RFC 8187)."""
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -10,6 +10,7 @@ from flask import Flask
 from markupsafe import Markup, escape
 
 from balancecloud.clock import SYSTEM_CLOCK, Clock
+from balancecloud.library import previews
 from balancecloud.library.wording import Words, moment
 from balancecloud.web import lanes
 
@@ -36,6 +37,8 @@ def register(app: Flask, clock: Clock = SYSTEM_CLOCK) -> None:
         "lanes": lanes.draw_placement,
         "drawn": lanes.draw_chunk_map,
         "chunk_rows": lanes.rows_of_chunk_map,
+        "has_thumbnail": previews.has_thumbnail,
+        "glance": previews.glance,
     }
     for name, function in filters.items():
         app.add_template_filter(function, name)

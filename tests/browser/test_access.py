@@ -26,7 +26,16 @@ OPEN_ONE = """which => document.querySelectorAll("details").forEach((one, index)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # One state of each template and the fullest ones: axe takes its time.
 LAST = {template: name for name, (template, _) in preview.PAGES.items()}
-FULLEST = {"files-selected", "job", "job-needs-you", "jobs", "clouds-states", "storage-states"}
+FULLEST = {
+    "files-selected",
+    "preview-picture",
+    "preview-pdf",
+    "job",
+    "job-needs-you",
+    "jobs",
+    "clouds-states",
+    "storage-states",
+}
 SHOWN = sorted({*LAST.values(), *FULLEST} - {"job-body"})
 WHOLE = [name for name in preview.PAGES if name != "job-body"]
 

@@ -10,6 +10,7 @@ from jinja2.bccache import Bucket
 from balancecloud.app import create_app
 from balancecloud.config import Config
 from balancecloud.extensions import db
+from balancecloud.web.context import KEY
 from tests.web.browser import Browser
 from tests.web.program import Program
 
@@ -39,6 +40,7 @@ def app(config: Config, compiled: CompiledOnce) -> Iterator[Flask]:
     app = create_app(config)
     app.jinja_env.bytecode_cache = compiled
     yield app
+    app.extensions[KEY].viewer.darkroom.close()
     with app.app_context():
         db.engine.dispose()
 

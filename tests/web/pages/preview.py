@@ -19,6 +19,7 @@ from tests.fakes.manual_clock import ManualClock
 from tests.web.pages import account_samples as states
 from tests.web.pages import samples, trash_samples
 from tests.web.pages.account_pages import ACCOUNT_PAGES, NOTHING, STATES_USAGE
+from tests.web.pages.preview_samples import PREVIEW_PAGES
 
 HERE: Final = Path(__file__).resolve().parents[3]
 
@@ -170,6 +171,7 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
         "files/details.html",
         {"node": samples.NODES[8], "placement": None, "crumbs": ()},
     ),
+    **PREVIEW_PAGES,
     "search": ("files/search.html", {"page": samples.FOLDER_PAGE, "q": "tr & <b>"}),
     "search-nothing": ("files/search.html", {"page": samples.EMPTY_ROOT, "q": "zzz"}),
     "search-blank": ("files/search.html", {"page": samples.EMPTY_ROOT, "q": ""}),
