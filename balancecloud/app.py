@@ -28,6 +28,7 @@ from balancecloud.web import (
     auth,
     clouds,
     context,
+    copying,
     downloads,
     errors,
     files,
@@ -36,15 +37,18 @@ from balancecloud.web import (
     logs,
     page_values,
     security,
+    selection,
     settings,
     static_files,
     storage,
     trash,
     uploads,
     versions,
+    zips,
 )
 from balancecloud.web.api import auth as api_auth
 from balancecloud.web.api import cloud_accounts as api_cloud_accounts
+from balancecloud.web.api import copying as api_copying
 from balancecloud.web.api import files as api_files
 from balancecloud.web.api import health as api_health
 from balancecloud.web.api import jobs as api_jobs
@@ -60,6 +64,9 @@ BLUEPRINTS: Final = (
     files.blueprint,
     uploads.blueprint,
     downloads.blueprint,
+    copying.blueprint,
+    selection.blueprint,
+    zips.blueprint,
     trash.blueprint,
     versions.blueprint,
     settings.blueprint,
@@ -68,6 +75,7 @@ BLUEPRINTS: Final = (
     storage.blueprint,
     api_auth.blueprint,
     api_cloud_accounts.blueprint,
+    api_copying.blueprint,
     api_files.blueprint,
     api_health.blueprint,
     api_jobs.blueprint,
