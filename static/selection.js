@@ -90,6 +90,11 @@ if (form) {
 }
 if (menu?.showPopover) {
   document.addEventListener("click", open);
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== " " || !event.target.matches("a.dots")) return;
+    event.preventDefault();
+    event.target.click();
+  });
   menu.addEventListener("keydown", walk);
   menu.addEventListener("toggle", (event) => {
     opener?.setAttribute("aria-expanded", event.newState === "open");

@@ -18,7 +18,9 @@ def history_of(node: Node) -> ColumnElement[bool]:
 
 
 def numbers_shown_elsewhere(session: Session, node: Node) -> frozenset[int]:
-    """Return the numbers of a file's versions that other nodes show."""
+    """Return the numbers of a node's own versions that copies of it show."""
+    if node.file_id != node.id:
+        return frozenset()
     shown = session.scalars(
         select(Node.version).where(Node.file_id == node.file_id, Node.id != node.id).distinct()
     )

@@ -126,7 +126,7 @@ def _copy_top(
     for name in candidates:
         if name in taken:
             continue
-        made = session.scalar(
+        made: uuid.UUID | None = session.scalar(
             insert_or_nothing(Node)
             .values(
                 id=uuid.uuid4(),
