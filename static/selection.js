@@ -52,7 +52,7 @@ function open(event) {
   fill(link.closest("tr"));
   menu.showPopover();
   place(link.getBoundingClientRect());
-  menu.querySelector("a.item:not([hidden])").focus();
+  menu.querySelector("a.item:not([hidden])").focus({ preventScroll: true });
 }
 
 /** Point every entry at the row's node; what only folders or only files have is hidden. */
@@ -66,11 +66,11 @@ function fill(row) {
   }
 }
 
-/** Beside the button, above it where there is no room below. */
+/** Beside the button, above it where there is no room below; it scrolls with the page. */
 function place(at) {
   const below = at.bottom + menu.offsetHeight + 8 < innerHeight;
-  menu.style.setProperty("--x", `${Math.max(8, at.right - menu.offsetWidth)}px`);
-  menu.style.setProperty("--y", `${below ? at.bottom + 4 : Math.max(8, at.top - menu.offsetHeight - 4)}px`);
+  menu.style.setProperty("--x", `${scrollX + Math.max(8, at.right - menu.offsetWidth)}px`);
+  menu.style.setProperty("--y", `${scrollY + (below ? at.bottom + 4 : Math.max(8, at.top - menu.offsetHeight - 4))}px`);
 }
 
 /** Arrows go through the entries; Esc closes by itself and the button has the focus again. */
@@ -96,6 +96,7 @@ if (menu?.showPopover) {
     event.target.click();
   });
   menu.addEventListener("keydown", walk);
+  menu.addEventListener("click", (event) => event.target.closest(".item:not(p)") && menu.hidePopover());
   menu.addEventListener("toggle", (event) => {
     opener?.setAttribute("aria-expanded", event.newState === "open");
     if (event.newState === "closed" && menu.contains(document.activeElement)) opener?.focus();
@@ -105,5 +106,4 @@ if (menu?.showPopover) {
     link.setAttribute("aria-haspopup", "true");
     link.setAttribute("aria-expanded", "false");
   }
-  document.addEventListener("scroll", () => menu.matches(":popover-open") && menu.hidePopover(), { passive: true });
 }

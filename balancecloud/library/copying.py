@@ -19,6 +19,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or_nothing
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, aliased
 
 from balancecloud.errors import IntoItself, Invalid, NameTaken, StateConflict
@@ -31,6 +32,8 @@ from balancecloud.models.states import NodeKind
 
 MOST_COPIED: Final = 50_000  # nodes at once: each costs a row, though not a byte of anybody's quota
 MOST_LOOKS: Final = 5
+CHANGING: Final = "Something in it is changing just now. Try again in a moment."
+DEADLOCK: Final = "40P01"  # PostgreSQL's code: this transaction is the one that was ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +82,30 @@ def _lock(
         of = select(levels.c.id, (levels.c.depth + above).label("depth"))
         if parent_id is not None:
             of = union_all(of, select(literal(parent_id), literal(depth - 1)))  # type: ignore[assignment]
-        locked = set(session.scalars(_sharing(of.subquery())))
+        locked = _hold(session, of.subquery())
         ids = list(session.scalars(nodes.below(node_id)))
         if set(ids) <= locked:
             return ids
-    raise StateConflict("Something in it is changing just now. Try again in a moment.")
+    raise StateConflict(CHANGING)
 
 
-def _sharing(placed: Subquery) -> Any:
-    return (
+def _hold(session: Session, placed: Subquery) -> set[uuid.UUID]:
+    """Keep these nodes as they are. StateConflict when that is waited for in a ring.
+
+    Who shows several versions at once locks their nodes by id alone, in whatever folder they lie.
+    """
+    nodes_of = (
         select(Node.id)
         .join(placed, placed.c.id == Node.id)
         .order_by(placed.c.depth, Node.id)
         .with_for_update(of=Node, read=True)
     )
+    try:
+        return set(session.scalars(nodes_of))
+    except OperationalError as problem:
+        if getattr(problem.orig, "sqlstate", None) != DEADLOCK:
+            raise
+        raise StateConflict(CHANGING) from problem
 
 
 def _refuse(session: Session, source: Node, ids: Sequence[uuid.UUID], depth: int) -> None:

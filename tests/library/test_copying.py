@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from sqlalchemy import Select, Text, event, func, insert, literal, select
+from sqlalchemy import Select, Text, event, func, insert, literal, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.config import Config
@@ -19,6 +19,7 @@ from balancecloud.library.removal import empty_spool
 from balancecloud.library.views import NodeView
 from balancecloud.models.library import LeftVersion, Node, Version
 from balancecloud.storage.damage import ring_nobody
+from tests.services.locks import wait_until_somebody_waits
 from tests.storage.world import Person, make_tools
 
 pytestmark = pytest.mark.real
@@ -391,3 +392,21 @@ def test_a_copy_a_move_and_a_deletion_at_once_never_stop_each_other(person: Pers
 def _move(person: Person, node: uuid.UUID, parent: uuid.UUID) -> None:
     with person.tools.sessions.begin() as session:
         rearranging.move(session, person.user_id, node, parent)
+
+
+def test_a_copy_that_would_wait_in_a_ring_gives_up_and_says_so(person: Person) -> None:
+    top = folder(person, "top")
+    inner = folder(person, "inner", top)
+
+    def lock(session: Session, node: uuid.UUID) -> None:
+        session.scalar(select(Node.id).where(Node.id == node).with_for_update())
+
+    with ThreadPoolExecutor(1) as pool, person.tools.sessions.begin() as session:
+        session.execute(text("SET LOCAL deadlock_timeout = '1min'"))  # the copy notices first
+        lock(session, inner)
+        copying_now = pool.submit(copy, person, top)
+        wait_until_somebody_waits(session)
+        lock(session, top)
+
+        with pytest.raises(StateConflict, match="changing"):
+            copying_now.result(30)
