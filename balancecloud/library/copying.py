@@ -103,7 +103,7 @@ def _hold(session: Session, placed: Subquery) -> set[uuid.UUID]:
     try:
         return set(session.scalars(nodes_of))
     except OperationalError as problem:
-        if getattr(problem.orig, "sqlstate", None) != DEADLOCK:
+        if getattr(problem.orig, "pgcode", None) != DEADLOCK:
             raise
         raise StateConflict(CHANGING) from problem
 
