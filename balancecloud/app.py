@@ -30,6 +30,7 @@ from balancecloud.web import (
     auth,
     clouds,
     context,
+    copying,
     downloads,
     errors,
     files,
@@ -39,15 +40,18 @@ from balancecloud.web import (
     page_values,
     previews,
     security,
+    selection,
     settings,
     static_files,
     storage,
     trash,
     uploads,
     versions,
+    zips,
 )
 from balancecloud.web.api import auth as api_auth
 from balancecloud.web.api import cloud_accounts as api_cloud_accounts
+from balancecloud.web.api import copying as api_copying
 from balancecloud.web.api import files as api_files
 from balancecloud.web.api import health as api_health
 from balancecloud.web.api import jobs as api_jobs
@@ -64,6 +68,9 @@ BLUEPRINTS: Final = (
     uploads.blueprint,
     downloads.blueprint,
     previews.blueprint,
+    copying.blueprint,
+    selection.blueprint,
+    zips.blueprint,
     trash.blueprint,
     versions.blueprint,
     settings.blueprint,
@@ -72,6 +79,7 @@ BLUEPRINTS: Final = (
     storage.blueprint,
     api_auth.blueprint,
     api_cloud_accounts.blueprint,
+    api_copying.blueprint,
     api_files.blueprint,
     api_health.blueprint,
     api_jobs.blueprint,

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from balancecloud.clock import Clock
 from balancecloud.errors import Unavailable
 from balancecloud.identity import sessions, tokens
-from balancecloud.library import abandoned, linking, trash, upload_sessions
+from balancecloud.library import abandoned, left_versions, linking, trash, upload_sessions
 from balancecloud.library.account_care import RoomReading
 from balancecloud.storage import upkeep
 from balancecloud.storage.tools import Tools
@@ -47,6 +47,10 @@ def empty_trash(tools: Tools) -> None:
     trash.purge(tools)
 
 
+def remove_what_copies_left(tools: Tools) -> None:
+    left_versions.remove_unwanted(tools)
+
+
 def mend_what_was_marked(tools: Tools) -> None:
     upkeep.sweep_marked(tools)
 
@@ -66,6 +70,7 @@ CHORES = (
     Chore("what was read of accounts' rooms long ago", MINUTE, RoomReading().start),
     Chore("uploads at the clouds that nobody goes on with", 10 * MINUTE, end_upload_sessions),
     Chore("the trash whose time is over", 10 * MINUTE, empty_trash),
+    Chore("versions that copies left", MINUTE, remove_what_copies_left),
     Chore("shards that were found missing or damaged", MINUTE, mend_what_was_marked),
     Chore("packs that do not lie as asked", 10 * MINUTE, mend_what_is_not_as_asked),
     Chore("sign-ins that are over", 10 * MINUTE, end_sessions),

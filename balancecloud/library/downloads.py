@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import BadRangeAsked, NotFound, StateConflict
-from balancecloud.library import mime_types, tree
+from balancecloud.library import copies, mime_types, tree
 from balancecloud.models.library import Node, Version
 from balancecloud.models.states import VersionState
 from balancecloud.storage import reader
@@ -95,7 +95,7 @@ def _version(session: Session, node: Node, number: int | None) -> Version | None
     if node.file_id is None:
         return None
     wanted = number if number is not None else node.version
-    query = select(Version).where(Version.file_id == node.file_id)
+    query = select(Version).where(copies.history_of(node))
     if wanted is not None:
         return session.scalar(query.where(Version.number == wanted))
     # None is stored yet: the newest that came in whole is read from the spool.

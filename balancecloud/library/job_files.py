@@ -46,7 +46,7 @@ def list_files(
             func.count().over().label("files"),
         )
         .join(Version, Version.id == of.c.id)
-        .join(Node, Node.file_id == Version.file_id, isouter=True)
+        .join(Node, Node.id == Version.file_id, isouter=True)
         .where(of.c.job_id == job_id)
         .order_by(rank, Version.created_at, Version.id)
         .limit(MOST_SHOWN)

@@ -20,7 +20,7 @@ ENDED = (VersionState.CANCELLED, VersionState.LOST)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A node with the version it shows and the newest one, either of which may be missing."""
+    """A node with the version it shows and its own newest one, either of which may be missing."""
 
     node: Node
     shown: Version | None
@@ -41,14 +41,14 @@ def anywhere() -> Select[Node, Version, Version]:
     """Return the query of nodes with the version shown and the newest one, wherever they are."""
     highest = (
         select(func.max(Version.number))
-        .where(Version.file_id == Node.file_id, Version.state.not_in(ENDED))
+        .where(Version.file_id == Node.id, Version.state.not_in(ENDED))
         .correlate(Node)
         .scalar_subquery()
     )
     return (
         select(Node, SHOWN, NEWEST)
         .outerjoin(SHOWN, and_(SHOWN.file_id == Node.file_id, SHOWN.number == Node.version))
-        .outerjoin(NEWEST, and_(NEWEST.file_id == Node.file_id, NEWEST.number == highest))
+        .outerjoin(NEWEST, and_(NEWEST.file_id == Node.id, NEWEST.number == highest))
     )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from balancecloud.config import Config
 from balancecloud.errors import NotFound
-from balancecloud.library import account_views, tree
+from balancecloud.library import account_views, copies, tree
 from balancecloud.library.views import PlacedChunk, PlacedShard, Placement
 from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.library import Version
@@ -26,7 +26,7 @@ def placement(
     version = session.scalar(
         select(Version)
         .where(
-            Version.file_id == node.file_id,
+            copies.history_of(node),
             Version.number == node.version if node.version else Version.number > 0,
         )
         .order_by(Version.number.desc())

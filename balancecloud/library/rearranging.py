@@ -1,6 +1,7 @@
 """Giving nodes another name or another place. No byte moves: only rows change."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -19,9 +20,9 @@ MOST_PLACES = 500  # shown of where something can go; who has more folders opens
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The folders inside one folder, as places for `node` to go to."""
+    """The folders inside one folder, as places for `nodes` to go to."""
 
-    node: NodeView
+    nodes: tuple[NodeView, ...]
     folder: NodeView | None  # None: the root
     crumbs: tuple[Crumb, ...]
     folders: tuple[Crumb, ...]
@@ -61,16 +62,21 @@ def move(
 
 
 def places(
-    session: Session, user_id: uuid.UUID, node_id: uuid.UUID, folder_id: uuid.UUID | None
+    session: Session,
+    user_id: uuid.UUID,
+    node_ids: Sequence[uuid.UUID],
+    folder_id: uuid.UUID | None,
 ) -> Places:
-    """Return where a node can go from a folder on; NotFound as usual.
+    """Return where nodes can go from a folder on; NotFound unless all are theirs.
 
-    The node itself and what lies in it are no places for it.
+    The nodes themselves and what lies in them are no places for them.
     """
-    node = nodes.get_node(session, user_id, node_id)
+    going = nodes.get_nodes(session, user_id, tuple(node_ids))
+    if not going or len(going) != len(set(node_ids)):
+        raise NotFound
     folder = nodes.get_node(session, user_id, folder_id) if folder_id else None
     crumbs = tree.crumbs(session, folder_id)
-    if (folder and not folder.is_folder) or node_id in {crumb.id for crumb in crumbs}:
+    if (folder and not folder.is_folder) or set(node_ids) & {crumb.id for crumb in crumbs}:
         raise NotFound
     inside = session.execute(
         select(Node.id, Node.name)
@@ -79,12 +85,12 @@ def places(
             Node.parent_id.is_not_distinct_from(folder_id),
             Node.kind == NodeKind.FOLDER,
             Node.trashed_at.is_(None),
-            Node.id != node_id,
+            Node.id.not_in(node_ids),
         )
         .order_by(func.lower(Node.name), Node.name)
         .limit(MOST_PLACES)
     )
-    return Places(node, folder, crumbs, tuple(Crumb(row.id, row.name) for row in inside))
+    return Places(going, folder, crumbs, tuple(Crumb(row.id, row.name) for row in inside))
 
 
 def one_at_a_time(session: Session, user_id: uuid.UUID) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import StateConflict
-from balancecloud.library import nodes, tree
+from balancecloud.library import copies, nodes, tree
 from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Node, Upload, Version
 from balancecloud.models.people import User
@@ -33,7 +33,7 @@ def delete_for_good(
 
     The node may lie in the trash. StateConflict when something is added to it at the same moment.
     What is being stored loses its rows: its worker finds its lease gone and stops. What went to
-    the trash before from a folder below stays there.
+    the trash before from a folder below stays there, and so does a version that a copy shows.
     """
     top = tree.find_anywhere(session, user_id, node_id)
     return _delete(session, user_id, [top.id], Cause(source, top.name))
@@ -80,10 +80,10 @@ def _delete(
         still = session.scalars(select(Node.id).where(_are_entries(user_id, tops))).all()
         if set(still) != set(tops):
             raise StateConflict("Something of it was taken back just now. Look at the trash again.")
-    deletion = remove(session, user_id, versions, cause)
     _part_with_trash(session, ids)
     session.execute(delete(Node).where(Node.id.in_(ids)))
-    return deletion
+    kept = copies.wanted(session, [version.id for version in versions])
+    return remove(session, user_id, [one for one in versions if one.id not in kept], cause)
 
 
 def remove(
@@ -113,8 +113,11 @@ def empty_spool(tools: Tools, deletion: Deletion) -> None:
 
 def _below(session: Session, tops: Sequence[uuid.UUID]) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
     ids = list(session.scalars(nodes.below(*tops)))
-    file_ids = session.scalars(select(Node.file_id).where(Node.id.in_(ids)))
-    return ids, [file_id for file_id in file_ids if file_id is not None]
+    files = session.execute(
+        select(Node.id, Node.file_id).where(Node.id.in_(ids), Node.file_id.is_not(None))
+    )
+    # Of a copy both: the file it shows, and its own, of which a version may be on its way.
+    return ids, list({file_id for row in files for file_id in row})
 
 
 def _part_with_trash(session: Session, ids: Collection[uuid.UUID]) -> None:

@@ -233,7 +233,10 @@ def _receive(session: Session, file: Incoming) -> Version:
 
 
 def new_version(session: Session, config: Config, keys: MasterKeys, taken: Taken) -> Version:
-    """Return the next version of a file, with a key of its own; the node is locked for it."""
+    """Return the next version of a file, with a key of its own; the node is locked for it.
+
+    With it a copy begins a file of its own, whose numbers go on from the one it shows.
+    """
     node = taken.node
     if node.file_id is None:
         raise AssertionError("A folder has no versions.")
@@ -243,7 +246,7 @@ def new_version(session: Session, config: Config, keys: MasterKeys, taken: Taken
     asked = select(User.protection).where(User.id == node.user_id).scalar_subquery()
     return Version(
         user_id=node.user_id,
-        file_id=node.file_id,
+        file_id=node.id,
         number=number,
         state=VersionState.RECEIVING,
         size=0,
@@ -251,16 +254,16 @@ def new_version(session: Session, config: Config, keys: MasterKeys, taken: Taken
         frame_log2=config.frame_log2,
         pad=True,
         epoch=key.epoch,
-        file_key=version_keys.wrap_file_key(key, node.file_id, number, secret),
+        file_key=version_keys.wrap_file_key(key, node.id, number, secret),
         protection=asked,
         mime_type=mime_types.UNKNOWN,
     )
 
 
 def _next_number(session: Session, node: Node) -> int:
-    session.scalar(select(Node.id).where(Node.id == node.id).with_for_update())
-    highest = select(func.max(Version.number)).where(Version.file_id == node.file_id)
-    return (session.scalar(highest) or 0) + 1
+    shown = session.scalar(select(Node.version).where(Node.id == node.id).with_for_update())
+    highest = select(func.max(Version.number)).where(Version.file_id == node.id)
+    return max(session.scalar(highest) or 0, shown or 0) + 1
 
 
 def _hold_living(session: Session, job_id: uuid.UUID) -> Job:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import NotFound, StateConflict
-from balancecloud.library import nodes, removal, tree
+from balancecloud.library import copies, nodes, removal, tree
 from balancecloud.library.past_views import VersionView
 from balancecloud.library.removal import Cause, Deletion
 from balancecloud.library.views import NodeView
@@ -24,10 +24,14 @@ GONE: Final = (VersionState.CANCELLED, VersionState.LOST)
 def list_versions(
     session: Session, user_id: uuid.UUID, node_id: uuid.UUID
 ) -> tuple[VersionView, ...]:
-    """Return a file's versions, the newest first; NotFound for a folder or a stranger's."""
+    """Return a file's versions, the newest first; NotFound for a folder or a stranger's.
+
+    A copy's begin with the one it was made of: those before it stay with the original.
+    """
     node = _file(session, user_id, node_id)
     rows = _versions(session, node)
-    return tuple(_view(node, row, rows[0].number) for row in rows)
+    held = copies.numbers_shown_elsewhere(session, node)
+    return tuple(_view(node, row, rows[0].number, held) for row in rows)
 
 
 def get_version(
@@ -60,27 +64,33 @@ def delete(
 ) -> Deletion:
     """Remove one version for good.
 
-    StateConflict for the current one, for the newest, whose number would be given again, and for
-    one that is on its way.
+    StateConflict for the current one, for the newest, whose number would be given again, for one
+    that is on its way, and for one that a copy shows.
     """
     node = _file(session, user_id, node_id)
-    versions = removal.lock_versions(session, [node.file_id] if node.file_id else [])
+    removal.lock_versions(session, [file_id for file_id in {node.id, node.file_id} if file_id])
     node = tree.lock_node(session, user_id, node_id)
+    versions = _versions(session, node)
     version = next((one for one in versions if one.number == number), None)
-    if version is None or version.state in GONE:
+    if version is None:
         raise NotFound
-    reason = _reason_to_stay(node, version, versions)
+    held = copies.numbers_shown_elsewhere(session, node)
+    reason = _reason_to_stay(node, version, versions, held)
     if reason:
         raise StateConflict(reason)
     cause = Cause(source, f"{node.name}, version {number}")
     return removal.remove(session, user_id, [version], cause)
 
 
-def _reason_to_stay(node: Node, version: Version, versions: Sequence[Version]) -> str | None:
+def _reason_to_stay(
+    node: Node, version: Version, versions: Sequence[Version], held: frozenset[int]
+) -> str | None:
     if version.state in completion.UNFINISHED:
         return "This version is still on its way. Cancel its job instead."
     if version.number == node.version:
         return "This is the current version. Make another one current first."
+    if version.number in held:
+        return "A copy of this file shows this version. It stays as long as the copy shows it."
     if version.number == max(one.number for one in versions):
         return "The newest version stays as long as the file: its number is never given again."
     return None
@@ -96,7 +106,7 @@ def _file(session: Session, user_id: uuid.UUID, node_id: uuid.UUID) -> Node:
 def _versions(session: Session, node: Node) -> Sequence[Version]:
     found = session.scalars(
         select(Version)
-        .where(Version.file_id == node.file_id, Version.state.not_in(GONE))
+        .where(copies.history_of(node), Version.state.not_in(GONE))
         .order_by(Version.number.desc())
     ).all()
     if not found:
@@ -107,7 +117,7 @@ def _versions(session: Session, node: Node) -> Sequence[Version]:
 def _numbered(session: Session, node: Node, number: int) -> Version:
     version = session.scalar(
         select(Version).where(
-            Version.file_id == node.file_id,
+            copies.history_of(node),
             Version.number == number,
             Version.state.not_in(GONE),
         )
@@ -117,7 +127,7 @@ def _numbered(session: Session, node: Node, number: int) -> Version:
     return version
 
 
-def _view(node: Node, row: Version, newest: int) -> VersionView:
+def _view(node: Node, row: Version, newest: int, held: frozenset[int]) -> VersionView:
     is_current = row.number == node.version
     return VersionView(
         number=row.number,
@@ -129,6 +139,7 @@ def _view(node: Node, row: Version, newest: int) -> VersionView:
         is_current=is_current,
         can_be_current=not is_current and row.state in KEPT,
         can_be_deleted=not is_current
+        and row.number not in held
         and row.number != newest
         and row.state not in completion.UNFINISHED,
     )

@@ -11,7 +11,10 @@ from balancecloud.models.states import NodeKind, UploadState, VersionState
 
 
 class Node(Base):
-    """A folder or a file in a library. `parent_id` null: the root. `version`: the one shown."""
+    """A folder or a file in a library. `parent_id` null: the root. `version`: the one shown.
+
+    A copy shows a version of another node's file, `file_id`, until it has one of its own.
+    """
 
     __tablename__ = "nodes"
 
@@ -20,7 +23,9 @@ class Node(Base):
     parent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("nodes.id"))
     kind: Mapped[NodeKind] = mapped_column(text_enum(NodeKind))
     name: Mapped[str]
-    file_id: Mapped[uuid.UUID | None] = mapped_column(index=True)  # a new file's own node id
+    file_id: Mapped[uuid.UUID | None] = mapped_column(
+        index=True
+    )  # its own id, or of a copy's original
     version: Mapped[int | None] = mapped_column(BigInteger)  # null until one is stored
     trashed_at: Mapped[datetime | None]
     # With which node it went to the trash: itself, or the folder it was in then.
@@ -93,6 +98,16 @@ class Version(Base):
         CheckConstraint("number >= 1", name="number"),
         CheckConstraint("size >= 0", name="size"),
     )
+
+
+class LeftVersion(Base):
+    """A version that a copy showed until it got one of its own; it may be nobody's by now."""
+
+    __tablename__ = "left_versions"
+
+    id: Mapped[Id]
+    file_id: Mapped[uuid.UUID] = mapped_column(index=True)
+    left_at: Mapped[Created]
 
 
 class Upload(Base):

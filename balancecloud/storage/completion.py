@@ -157,10 +157,11 @@ def unstored_versions(session: Session, job_id: uuid.UUID) -> Sequence[Version]:
 
 
 def lock_nodes(session: Session, file_ids: Collection[uuid.UUID]) -> None:
-    """Lock the nodes of files, after versions and before people.
+    """Lock the nodes that files began with, after versions and before people.
 
-    Whoever adds a version to one of them meanwhile is waited for, and is seen afterwards.
+    Copies that show one of their versions are left alone. Whoever adds a version to one of them
+    meanwhile is waited for, and is seen afterwards.
     """
     session.scalars(
-        select(Node.id).where(Node.file_id.in_(file_ids)).order_by(Node.id).with_for_update()
+        select(Node.id).where(Node.id.in_(file_ids)).order_by(Node.id).with_for_update()
     ).all()

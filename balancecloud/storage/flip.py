@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from balancecloud.errors import IntegrityError, LeaseLost
 from balancecloud.models.clouds import Chunk
 from balancecloud.models.jobs import Job, JobEvent, Work
-from balancecloud.models.library import Node, Upload, Version
+from balancecloud.models.library import LeftVersion, Node, Upload, Version
 from balancecloud.models.people import User
 from balancecloud.models.states import JobKind, JobState, VersionState, WorkKind, WorkState
 from balancecloud.storage.completion import UNFINISHED, end_of
@@ -136,20 +136,29 @@ def _refuse_holes(session: Session, versions: Sequence[Any]) -> None:
 
 
 def _show(session: Session, versions: Sequence[Any]) -> None:
-    """Make each the one its nodes show, unless a higher one is shown."""
+    """Make each the one its file's node shows, unless a higher one is shown.
+
+    A copy begins its own file by that; the one it showed may be nobody's from now on.
+    """
     highest: dict[uuid.UUID, int] = {}
     for row in versions:
         highest[row.file_id] = max(row.number, highest.get(row.file_id, 0))
-    session.scalars(
-        select(Node.id).where(Node.file_id.in_(highest)).order_by(Node.id).with_for_update()
+    locked = session.execute(
+        select(Node.id, Node.file_id)
+        .where(Node.id.in_(highest))
+        .order_by(Node.id)
+        .with_for_update()
     ).all()
     of = numbers(highest)
     session.execute(
         update(Node)
-        .where(Node.file_id == of.c.id, func.coalesce(Node.version, 0) < of.c.n)
-        .values(version=of.c.n, updated_at=func.now())
+        .where(Node.id == of.c.id, func.coalesce(Node.version, 0) < of.c.n)
+        .values(file_id=Node.id, version=of.c.n, updated_at=func.now())
         .execution_options(synchronize_session=False)
     )
+    left = [{"file_id": file_id} for node_id, file_id in locked if file_id != node_id]
+    if left:
+        session.execute(insert(LeftVersion), left)
 
 
 def _end_uploads(session: Session, versions: Sequence[Any]) -> dict[uuid.UUID, uuid.UUID]:

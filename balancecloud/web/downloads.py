@@ -95,7 +95,14 @@ def _bytes(opened: Download, wanted: ByteRange) -> Iterator[bytes]:
     """Return the bytes; the first are fetched now, so that a failure still has a page."""
     if request.method == "HEAD":
         return iter(())
-    stretches = opened.stream(wanted, context.doorbell().ring)
+    return flowing(opened.stream(wanted, context.doorbell().ring))
+
+
+def flowing(stretches: Iterator[bytes]) -> Iterator[bytes]:
+    """Return the same bytes in small pieces; the first are fetched now.
+
+    What fails later cuts the answer short, and the client is told so by its connection.
+    """
     first = next(stretches, b"")
     connection = request.environ.get("gunicorn.socket")
     if connection is not None:
@@ -116,8 +123,9 @@ def _chained(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
     try:
         yield from pieces
     except BalanceCloudError as problem:
-        # The answer is cut short of its declared length, so the client knows it is not whole. To
-        # the server it is a connection that was reset, which it does not write a traceback of.
+        # The answer is cut short of its declared length, or of its last chunk, so the client knows
+        # it is not whole. To the server it is a connection that was reset, which it does not write
+        # a traceback of.
         logger.warning("a download was cut short: %s", problem.code)
         raise ConnectionResetError(errno.ECONNRESET, problem.code) from problem
 

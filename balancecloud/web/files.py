@@ -92,9 +92,7 @@ def rename(node_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/files/<uuid:node_id>/move")
 def choose_place(node_id: uuid.UUID) -> ResponseReturnValue:
-    to = _id(request.args.get("to"))
-    found = rearranging.places(context.session(), context.person().id, node_id, to)
-    return render_template("files/move.html", places=found, problem=None)
+    return _places(node_id, _id(request.args.get("to")), None)
 
 
 @blueprint.post("/files/<uuid:node_id>/move")
@@ -105,9 +103,7 @@ def move(node_id: uuid.UUID) -> ResponseReturnValue:
         moved = rearranging.move(session, person.id, node_id, to)
     except (Invalid, NameTaken) as refused:
         context.rollback()
-        found = rearranging.places(session, person.id, node_id, to)
-        page = render_template("files/move.html", places=found, problem=refused.sentence)
-        return make_response(page, refused.status)
+        return make_response(_places(node_id, to, refused.sentence), refused.status)
     where = _folder(to)
     flash(f"“{moved.name}” is in {where.name if where else 'All files'} now.", "success")
     return redirect(_beside(moved), 303)
@@ -167,6 +163,14 @@ def _folder(folder_id: uuid.UUID | None) -> NodeView | None:
     if not node.is_folder:
         raise NotFound
     return node
+
+
+def _places(node_id: uuid.UUID, to: uuid.UUID | None, problem: str | None) -> str:
+    found = rearranging.places(context.session(), context.person().id, [node_id], to)
+    address = f"/files/{node_id}/move"
+    return render_template(
+        "files/place.html", places=found, act="move", problem=problem, address=address
+    )
 
 
 def _beside(node: NodeView) -> str:

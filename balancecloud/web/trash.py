@@ -5,7 +5,7 @@ import uuid
 from flask import Blueprint, flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from balancecloud.library import nodes, removal, trash
+from balancecloud.library import nodes, removal, selections, trash
 from balancecloud.library.removal import Deletion
 from balancecloud.web import context, forms
 
@@ -31,6 +31,15 @@ def restore(node_id: uuid.UUID) -> ResponseReturnValue:
     flash(f"“{entry.name}” is back in {where}{renamed}.", "success")
     folder = f"/files/{node.parent_id}" if node.parent_id else "/files"
     return redirect(f"{folder}?sel={node.id}", 303)
+
+
+@blueprint.post("/<uuid:node_id>/restore-all")
+def restore_all(node_id: uuid.UUID) -> ResponseReturnValue:
+    """Take back what went to the trash in one act with this entry."""
+    restored = selections.restore(context.session(), context.person().id, node_id)
+    flash(f"{len(restored)} {'thing is' if len(restored) == 1 else 'things are'} back.", "success")
+    folder_id = restored[0].parent_id
+    return redirect(f"/files/{folder_id}" if folder_id else "/files", 303)
 
 
 @blueprint.get("/<uuid:node_id>/delete")

@@ -42,6 +42,7 @@ def test_a_file_goes_to_the_clouds_and_comes_back_and_is_deleted(
     assert visitor.download("panorama.bin") == content
     assert visitor.download("empty.txt") == b""
 
+    visitor.open_details("panorama.bin")
     visitor.click("Delete")
     expect(page.locator("main")).to_contain_text("“panorama.bin” is in the trash.")
     visitor.click("Undo")

@@ -108,6 +108,7 @@ class Visitor:
     def download(self, name: str) -> bytes:
         """Download a file that lies in the folder shown."""
         with self.page.expect_download() as waiting:
-            self.page.get_by_role("link", name=f"Download {name}", exact=True).click()
+            self.page.locator("main").get_by_label(f"Actions for {name}", exact=True).click()
+            self.page.get_by_role("link", name="Download", exact=True).first.click()
         path = waiting.value.path()
         return Path(path).read_bytes()

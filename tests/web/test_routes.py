@@ -41,7 +41,12 @@ def path_of(rule: Rule, route: Route, things: Belongings | None) -> str:
     return built[1]
 
 
-OTHER_NAMES: dict[str, object] = {"filename": "app.css", "provider": "google_drive", "number": 1}
+OTHER_NAMES: dict[str, object] = {
+    "filename": "app.css",
+    "provider": "google_drive",
+    "number": 1,
+    "act": "move",
+}
 
 
 def is_api(path: str) -> bool:

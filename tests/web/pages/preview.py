@@ -196,12 +196,28 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
         "files/rename.html",
         {**RENAME, "name": "a/b", "errors": {"name": ["A name can't be a path."]}},
     ),
-    "move": ("files/move.html", {"places": samples.PLACES, "problem": None}),
-    "move-here": ("files/move.html", {"places": samples.NO_PLACES, "problem": None}),
+    "move": ("files/place.html", {"places": samples.PLACES, "act": "move"}),
+    "move-here": ("files/place.html", {"places": samples.NO_PLACES, "act": "move"}),
+    "copy": ("files/place.html", {"places": samples.PLACES, "act": "copy"}),
+    "copy-several": (
+        "files/place.html",
+        {"places": samples.SEVERAL_PLACES, "act": "copy", "of": "AAAA"},
+    ),
+    "zip-refused": (
+        "files/not_all_readable.html",
+        {
+            "paths": ("Travel/ferry-crossing.mov", "Travel/Lisbon 2026/harbour 🚢.tif"),
+            "more": 3,
+            "node_ids": (),
+            "action": "/files/zip",
+            "method": "post",
+        },
+    ),
     "move-refused": (
-        "files/move.html",
+        "files/place.html",
         {
             "places": samples.PLACES,
+            "act": "move",
             "problem": "There is already something with that name in this folder.",
         },
     ),

@@ -144,7 +144,7 @@ VERSIONS = tuple(
     for number, state in ((4, "storing"), (3, "stored"), (2, "stored"), (1, "degraded"))
 )
 PLACES = Places(
-    replace(PANORAMA, parent_id=None),
+    (replace(PANORAMA, parent_id=None),),
     TRAVEL,
     CRUMBS,
     tuple(
@@ -158,7 +158,8 @@ PLACES = Places(
         )
     ),
 )
-NO_PLACES = Places(PANORAMA, TRAVEL, CRUMBS, ())
+NO_PLACES = Places((PANORAMA,), TRAVEL, CRUMBS, ())
+SEVERAL_PLACES = replace(PLACES, nodes=(NODES[1], PANORAMA, NODES[6]))
 FOLDER_PAGE = FolderPage(TRAVEL, CRUMBS, NODES, len(NODES), 1, 100)
 EMPTY_ROOT = FolderPage(None, (), (), 0, 1, 100)
 EMPTY_FOLDER = FolderPage(TRAVEL, CRUMBS, (), 0, 1, 100)
