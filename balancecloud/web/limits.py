@@ -107,9 +107,11 @@ LENIENT: Final[Mapping[str, tuple[Rule, ...]]] = {
     "uploads.to_root": UPLOAD,
     "uploads.to_folder": UPLOAD,
     "api_files.upload": UPLOAD,
+    "api_uploads.create": UPLOAD,
+    "api_uploads.one": UPLOAD,
 }
 # Of these the body is what takes time; their creation has a limit of its own.
-UPLOADS: Final = frozenset({"api_files.upload"})
+UPLOADS: Final = frozenset({"api_files.upload", "api_uploads.create", "api_uploads.one"})
 
 
 class Limits:

@@ -1,0 +1,401 @@
+"""The extensions of tus 1.0.0 that are announced: creation, termination, expiration, checksum."""
+
+import hashlib
+from email.utils import parsedate_to_datetime
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from balancecloud.extensions import db
+from balancecloud.library import giving_up
+from balancecloud.web.context import KEY
+from tests.web.tus.sender import BODY, Sender, encoded, metadata
+
+pytestmark = pytest.mark.real
+
+CONTENT = b"0123456789"
+
+
+def let_expire(app: Flask) -> None:
+    with app.app_context():
+        db.session.execute(text("UPDATE resumables SET expires_at = now() - interval '1 second'"))
+        db.session.commit()
+
+
+def sweep(app: Flask) -> None:
+    giving_up.sweep(app.extensions[KEY].gateway)
+
+
+# --- creation -------------------------------------------------------------------------------
+
+
+def test_an_upload_is_created_at_a_place_of_its_own(sender: Sender) -> None:
+    answers = [sender.create(10, name) for name in ("a", "b")]
+
+    assert [answer.status_code for answer in answers] == [201, 201]
+    places = {answer.headers["Location"] for answer in answers}
+    assert len(places) == 2
+    assert all(sender.offset(place) == 0 for place in places)
+
+
+@pytest.mark.parametrize("length", [None, "", "-1", "+1", "1.5", "x", "9" * 19, "1" * 40])
+def test_an_upload_without_a_length_is_refused(sender: Sender, length: str | None) -> None:
+    answer = sender.create(length)
+
+    assert answer.status_code == (413 if length == "9" * 19 else 400) or length == "9" * 19
+    assert answer.status_code in {400, 413}
+    assert sender.listed() == []
+
+
+def test_a_length_to_be_said_afterwards_is_not_offered(sender: Sender) -> None:
+    for length in (None, 10):
+        answer = sender.create(length, **{"Upload-Defer-Length": "1"})
+        assert (answer.status_code, answer.get_json()["code"]) == (400, "bad_upload_header")
+    assert sender.create(10, **{"Upload-Concat": "partial"}).status_code == 400
+
+
+def test_what_is_too_large_is_refused_with_the_limit(sender: Sender) -> None:
+    answer = sender.create((1 << 40) + 1)
+
+    assert (answer.status_code, answer.get_json()["code"]) == (413, "too_large")
+    assert answer.headers["Tus-Max-Size"] == str(1 << 40)
+
+
+def test_what_the_quota_does_not_hold_is_refused_before_a_byte(app: Flask, sender: Sender) -> None:
+    with app.app_context():
+        db.session.execute(text("UPDATE users SET quota_bytes = 15"))
+        db.session.commit()
+    sender.begin(10)
+
+    answer = sender.create(6, "b")
+
+    assert (answer.status_code, answer.get_json()["code"]) == (413, "over_quota")
+    assert sender.reserved() == 10
+    assert sender.create(5, "b").status_code == 201
+
+
+def test_an_upload_of_no_bytes_is_a_file_at_once(sender: Sender) -> None:
+    path = sender.begin(0, "empty")
+
+    [file] = sender.files()
+    assert (file["size"], file["state"]) == (0, "queued")
+    assert file["sha256"] == hashlib.sha256(b"").hexdigest()
+    assert sender.offset(path) == 0
+    assert sender.patch(path, 0, b"").status_code == 204
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "filename",
+        "filename ***",
+        "filename YQ=",
+        "filename  YQ==, , ",
+        "filename YQ==,filename Yg==",
+        " YQ==",
+        "filename YQ==,naïve YQ==".encode().decode("latin-1"),
+        f"filename {encoded(bytes([0xFF, 0xFE]))}",
+        ",".join(f"k{n} YQ==" for n in range(40)),
+        f"filename YQ==,lastModified {encoded('yesterday')}",
+        f"filename YQ==,lastModified {encoded('9' * 19)}",
+    ],
+)
+def test_metadata_that_is_not_as_the_protocol_says_is_refused(sender: Sender, told: str) -> None:
+    answer = sender.create(10, **{"Upload-Metadata": told})
+
+    assert answer.status_code in {400, 422}, answer.text
+    assert sender.listed() == []
+
+
+def test_metadata_is_said_again_as_it_came(sender: Sender) -> None:
+    told = f"filename {encoded('ä.txt')},is_empty,lastModified {encoded('1700000000123')}"
+    path = sender.create(10, **{"Upload-Metadata": told}).headers["Location"]
+
+    assert sender.call("HEAD", path).headers["Upload-Metadata"] == told
+    sender.patch(path, 0, CONTENT)
+    assert sender.call("HEAD", path).headers["Upload-Metadata"] == told
+
+
+def test_bytes_sent_along_with_the_creation_count(sender: Sender) -> None:
+    part = sender.call(
+        "POST",
+        "/api/uploads",
+        b"0123",
+        Content_Type=BODY,
+        Upload_Length=10,
+        Upload_Metadata=metadata(filename="a"),
+    )
+    whole = sender.call(
+        "POST",
+        "/api/uploads",
+        CONTENT,
+        Content_Type=BODY,
+        Upload_Length=10,
+        Upload_Metadata=metadata(filename="b"),
+    )
+
+    assert [(a.status_code, a.headers["Upload-Offset"]) for a in (part, whole)] == [
+        (201, "4"),
+        (201, "10"),
+    ]
+    assert sender.patch(part.headers["Location"], 4, b"456789").status_code == 204
+    assert [file["state"] for file in sender.files()] == ["queued", "queued"]
+
+
+def test_a_creation_with_bytes_of_another_type_or_too_many_creates_nothing(sender: Sender) -> None:
+    headers = {"Upload_Length": 4, "Upload_Metadata": metadata(filename="a")}
+    other = sender.call("POST", "/api/uploads", b"0123", Content_Type="text/plain", **headers)
+    longer = sender.call("POST", "/api/uploads", b"01234", Content_Type=BODY, **headers)
+
+    assert (other.status_code, longer.status_code) == (415, 413)
+    assert sender.listed() == []
+
+
+# --- what creation decides here --------------------------------------------------------------
+
+
+def test_folders_are_made_and_the_parent_must_be_ours(sender: Sender) -> None:
+    parent = sender.program.call("POST", "/api/files/folders", {"name": "Travel"}).get_json()["id"]
+    path = sender.begin(10, "x", relativePath="Rome/day 1/a.jpg", parentId=parent)
+    sender.patch(path, 0, CONTENT)
+
+    [rome] = sender.files(parent_id=parent)
+    [day] = sender.files(parent_id=rome["id"])
+    [file] = sender.files(parent_id=day["id"])
+    assert file["path"] == "/Travel/Rome/day 1/a.jpg"
+    strange = sender.create(10, told={"parentId": "11111111-2222-3333-4444-555555555555"})
+    assert strange.status_code == 404
+    assert sender.create(10, told={"parentId": "x"}).status_code == 422
+
+
+def test_a_name_clash_is_decided_at_creation(sender: Sender) -> None:
+    sender.patch(sender.begin(10, "a.txt"), 0, CONTENT)
+
+    refused = sender.create(10, "a.txt", told={"conflict": "fail"})
+    assert (refused.status_code, refused.get_json()["code"]) == (409, "name_taken")
+    sender.patch(sender.begin(10, "a.txt", conflict="keep_both"), 0, CONTENT)
+    sender.patch(sender.begin(10, "a.txt", conflict="version"), 0, CONTENT)
+    assert [file["name"] for file in sender.files()] == ["a (2).txt", "a.txt"]
+    assert sender.create(10, "a.txt", told={"conflict": "perhaps"}).status_code == 422
+
+
+def test_uploads_of_one_batch_are_one_job_and_others_another(sender: Sender) -> None:
+    batch = "0b2f6c1e-0000-4000-8000-000000000001"
+    first = sender.begin(10, "a", batch=batch)
+    sender.begin(10, "b", batch=batch)
+    sender.begin(10, "c", batch=batch.replace("1", "2"))
+
+    sender.patch(first, 0, b"0123")
+    jobs = sender.jobs()
+    assert [job["progress"]["files"]["total"] for job in jobs] == [1, 2]
+    assert [job["state"] for job in jobs] == ["running", "running"]
+    assert jobs[1]["progress"]["bytes"] == {"total": 20, "received": 4, "sealed": 0, "stored": 0}
+    assert sender.create(1, told={"batch": "mine"}).status_code == 422
+
+
+def test_uploads_without_a_batch_join_the_fresh_job_of_their_folder(
+    app: Flask, sender: Sender
+) -> None:
+    travel = sender.program.call("POST", "/api/files/folders", {"name": "T"}).get_json()["id"]
+    sender.begin(10, "a")
+    sender.begin(10, "b")
+    sender.begin(10, "c", parentId=travel)
+    with app.app_context():
+        db.session.execute(text("UPDATE jobs SET created_at = now() - interval '61 seconds'"))
+        db.session.commit()
+    sender.begin(10, "d")
+
+    assert sorted(job["progress"]["files"]["total"] for job in sender.jobs()) == [1, 1, 2]
+
+
+def test_a_cancelled_batch_takes_no_more(sender: Sender) -> None:
+    batch = "0b2f6c1e-0000-4000-8000-000000000001"
+    path = sender.begin(10, "a", batch=batch)
+    [job] = sender.jobs()
+
+    assert sender.program.call("POST", f"/api/jobs/{job['id']}/cancel").status_code == 202
+
+    assert sender.jobs()[0]["state"] == "cancelled"
+    assert sender.call("HEAD", path).status_code == 410
+    refused = sender.create(10, "b", told={"batch": batch})
+    assert (refused.status_code, refused.get_json()["code"]) == (409, "cancelled")
+    assert (sender.reserved(), sender.files()) == (0, [])
+
+
+def test_the_list_says_what_can_be_carried_on(sender: Sender) -> None:
+    sender.patch(sender.begin(10, "whole"), 0, CONTENT)
+    told = {"relativePath": "Rome/a.jpg", "lastModified": "1700000000123"}
+    path = sender.begin(10, "a.jpg", **told)
+    sender.patch(path, 0, b"0123")
+
+    [found] = sender.listed()
+    assert found["id"] == path.rpartition("/")[2]
+    assert (found["name"], found["path"], found["size"], found["offset"]) == (
+        "a.jpg",
+        "Rome/a.jpg",
+        10,
+        4,
+    )
+    assert found["last_modified"] == "2023-11-14T22:13:20.123Z"
+    assert found["expires_at"] > found["created_at"]
+    assert found["job_id"] in {job["id"] for job in sender.jobs()}
+
+
+# --- expiration -----------------------------------------------------------------------------
+
+
+def test_it_is_said_until_when_an_upload_can_go_on(sender: Sender) -> None:
+    made = sender.create(10)
+    path = made.headers["Location"]
+    answers = [made, sender.patch(path, 0, b"0123"), sender.call("HEAD", path)]
+
+    moments = [parsedate_to_datetime(answer.headers["Upload-Expires"]) for answer in answers]
+    assert moments == sorted(moments)
+    assert all(answer.headers["Upload-Expires"].endswith(" GMT") for answer in answers)
+    assert "Upload-Expires" not in sender.patch(path, 4, b"456789").headers
+
+
+def test_an_expired_upload_is_gone_and_gives_everything_back(app: Flask, sender: Sender) -> None:
+    path = sender.begin(10)
+    sender.patch(path, 0, b"0123")
+    let_expire(app)
+
+    before = [sender.call("HEAD", path).status_code, sender.patch(path, 4, b"4").status_code]
+    sweep(app)
+
+    assert before == [410, 410]
+    assert sender.call("HEAD", path).status_code == 410
+    assert (sender.listed(), sender.files(), sender.reserved()) == ([], [], 0)
+    [job] = sender.jobs()
+    assert (job["state"], job["error"]["code"]) == ("failed", "upload_expired")
+    assert list(app.extensions[KEY].gateway.spool.uploads()) == []
+
+
+def test_one_expired_upload_leaves_the_others_of_its_job(app: Flask, sender: Sender) -> None:
+    sender.begin(10, "late")
+    let_expire(app)
+    path = sender.begin(10, "alive")
+    sweep(app)
+
+    [job] = sender.jobs()
+    assert (job["state"], job["progress"]["files"]["failed"]) == ("running", 1)
+    assert sender.patch(path, 0, CONTENT).status_code == 204
+    assert [file["name"] for file in sender.files()] == ["alive"]
+
+
+def test_a_patch_renews_the_time(app: Flask, sender: Sender) -> None:
+    path = sender.begin(10)
+    with app.app_context():
+        db.session.execute(text("UPDATE resumables SET expires_at = now() + interval '1 minute'"))
+        db.session.commit()
+
+    before = sender.call("HEAD", path).headers["Upload-Expires"]
+    after = sender.patch(path, 0, b"0").headers["Upload-Expires"]
+
+    assert parsedate_to_datetime(after) > parsedate_to_datetime(before)
+
+
+def test_what_arrived_whole_does_not_expire(app: Flask, sender: Sender) -> None:
+    path = sender.begin(10)
+    sender.patch(path, 0, CONTENT)
+    let_expire(app)
+    sweep(app)
+
+    assert sender.offset(path) == 10
+    assert [file["state"] for file in sender.files()] == ["queued"]
+
+
+# --- termination ----------------------------------------------------------------------------
+
+
+def test_a_terminated_upload_is_gone_and_gives_everything_back(app: Flask, sender: Sender) -> None:
+    path = sender.begin(10)
+    sender.patch(path, 0, b"0123")
+
+    assert sender.call("DELETE", path).status_code == 204
+
+    later = [sender.call("HEAD", path), sender.patch(path, 4, b"4"), sender.call("DELETE", path)]
+    assert {answer.status_code for answer in later} <= {404, 410}
+    assert (sender.listed(), sender.files(), sender.reserved()) == ([], [], 0)
+    assert sender.jobs()[0]["state"] == "cancelled"
+    assert list(app.extensions[KEY].gateway.spool.uploads()) == []
+
+
+def test_a_terminated_upload_leaves_the_others_of_its_job(sender: Sender) -> None:
+    batch = "0b2f6c1e-0000-4000-8000-000000000001"
+    whole, path = sender.begin(10, "a", batch=batch), sender.begin(10, "b", batch=batch)
+    sender.patch(whole, 0, CONTENT)
+    sender.call("DELETE", path)
+
+    [job] = sender.jobs()
+    assert job["progress"]["files"]["total"] == 1
+    assert [file["name"] for file in sender.files()] == ["a"]
+
+
+def test_terminating_what_arrived_keeps_the_file(sender: Sender) -> None:
+    path = sender.begin(10)
+    sender.patch(path, 0, CONTENT)
+
+    assert sender.call("DELETE", path).status_code == 204
+    assert sender.call("HEAD", path).status_code == 404
+    assert [file["state"] for file in sender.files()] == ["queued"]
+
+
+# --- checksum -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+def test_a_checksum_that_fits_lets_the_bytes_in(sender: Sender, algorithm: str) -> None:
+    path = sender.begin(10)
+    right = f"{algorithm} {encoded(hashlib.new(algorithm, CONTENT).digest())}"
+
+    assert sender.patch(path, 0, CONTENT, **{"Upload-Checksum": right}).status_code == 204
+    assert sender.files()[0]["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+
+
+def test_t_27_bytes_that_do_not_fit_are_not_kept(app: Flask, sender: Sender) -> None:
+    path = sender.begin(10)
+    sender.patch(path, 0, b"0123")
+    wrong = f"sha256 {encoded(hashlib.sha256(b'else').digest())}"
+    spool = app.extensions[KEY].config.spool_dir
+    before = sorted(spool.rglob("*.part"))
+
+    answer = sender.patch(path, 4, b"456789", **{"Upload-Checksum": wrong})
+
+    assert (answer.status_code, answer.get_json()["code"]) == (460, "checksum_mismatch")
+    assert sender.offset(path) == 4
+    assert sorted(spool.rglob("*.part")) == before
+    assert sender.patch(path, 4, b"456789").status_code == 204
+    assert sender.files()[0]["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "told", ["md5 YQ==", "sha256", "sha256 YQ==", "sha1 ***", "", "SHA1 " + "A" * 28, "sha256  "]
+)
+def test_a_checksum_of_another_kind_is_refused(sender: Sender, told: str) -> None:
+    path = sender.begin(10)
+
+    assert sender.patch(path, 0, CONTENT, **{"Upload-Checksum": told}).status_code == 400
+    assert sender.offset(path) == 0
+
+
+def test_a_creation_whose_bytes_are_damaged_stays_empty(sender: Sender) -> None:
+    answer = sender.create(
+        10,
+        **{"Content-Type": BODY, "Upload-Checksum": f"sha1 {encoded(b'x' * 20)}"},
+    )
+    assert answer.status_code == 201  # without a body there is nothing to check
+
+    damaged = sender.call(
+        "POST",
+        "/api/uploads",
+        CONTENT,
+        Content_Type=BODY,
+        Upload_Length=10,
+        Upload_Checksum=f"sha1 {encoded(b'x' * 20)}",
+        Upload_Metadata=metadata(filename="b"),
+    )
+
+    assert damaged.status_code == 460
+    assert [one["offset"] for one in sender.listed()] == [0, 0]
