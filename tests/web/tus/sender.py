@@ -5,8 +5,13 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from flask import Flask
 from werkzeug.test import TestResponse
 
+from balancecloud.extensions import db
+from balancecloud.identity import sessions, tokens
+from balancecloud.web.context import KEY
+from tests.storage.world import Person
 from tests.web.program import Program
 
 BODY = "application/offset+octet-stream"
@@ -81,6 +86,23 @@ class Sender:
 
     def reserved(self) -> int:
         return int(self.get("/api/files/storage/usage")["reserved_bytes"])
+
+
+def new_program(app: Flask) -> Program:
+    """Return a program of somebody new; nobody waits for a password's hash."""
+    parts = app.extensions[KEY]
+    person = Person.new(parts.gateway, {})
+    with app.app_context():
+        session = db.session()
+        origin = sessions.Origin(None, None)
+        opened = sessions.open_session(session, parts.config, person.user_id, origin, "bearer")
+        found = sessions.by_id(session, parts.config, opened.session_id)
+        assert found
+        token, _ = tokens.issue(parts.config, found, parts.gateway.clock.now())
+        session.commit()
+    program = Program(app)
+    program.token = token
+    return program
 
 
 def some_id() -> str:
