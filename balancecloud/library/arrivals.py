@@ -16,6 +16,7 @@ from balancecloud.crypto.primitives import Buffer
 from balancecloud.crypto.spool_parts import PartRecord
 from balancecloud.errors import (
     BalanceCloudError,
+    BrokenUpload,
     Cancelled,
     ChecksumMismatch,
     OffsetConflict,
@@ -197,8 +198,16 @@ class Arrival:
         """Make what the open part holds durable; it counts once it is recorded."""
         if self._part is None:
             return
-        record = self._part.finish()
-        self._part = None
+        part, self._part = self._part, None
+        try:
+            record = part.finish()
+        except BalanceCloudError as problem:
+            part.drop()
+            self._tools.spool.discard(self._held.envelope.upload_id, self._number)
+            # The spool says so of an upload that was removed meanwhile.
+            if isinstance(problem, BrokenUpload):
+                raise UploadGone from problem
+            raise
         self._pending.append(record)
         self._closed += record.length
 
