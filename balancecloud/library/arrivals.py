@@ -14,20 +14,17 @@ from sqlalchemy.orm import Session
 
 from balancecloud.crypto.primitives import Buffer
 from balancecloud.crypto.spool_parts import PartRecord
-from balancecloud.errors import (
-    BalanceCloudError,
-    BrokenUpload,
-    Cancelled,
-    ChecksumMismatch,
-    OffsetConflict,
-    TooLarge,
-    UploadGone,
-    UploadLocked,
-)
+from balancecloud.errors import BalanceCloudError, BrokenUpload, Cancelled, TooLarge
 from balancecloud.library import resumables
 from balancecloud.library.batches import CANCELLED
 from balancecloud.library.resumables import LIFE
 from balancecloud.library.sealing import Envelope, OpenPart, part_row
+from balancecloud.library.upload_errors import (
+    ChecksumMismatch,
+    OffsetConflict,
+    UploadGone,
+    UploadLocked,
+)
 from balancecloud.library.uploads import Whole
 from balancecloud.models.jobs import Job
 from balancecloud.models.library import Upload, Version

@@ -12,15 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.config import Config
 from balancecloud.crypto.primitives import Buffer
-from balancecloud.errors import (
-    Cancelled,
-    ChecksumMismatch,
-    NoSpoolSpace,
-    OffsetConflict,
-    TooMany,
-    UploadGone,
-    UploadLocked,
-)
+from balancecloud.errors import Cancelled, NoSpoolSpace, TooMany
 from balancecloud.library import (
     abandoned,
     arrivals,
@@ -32,6 +24,12 @@ from balancecloud.library import (
 from balancecloud.library.arrivals import Arrival
 from balancecloud.library.batches import Group
 from balancecloud.library.resumables import Sent
+from balancecloud.library.upload_errors import (
+    ChecksumMismatch,
+    OffsetConflict,
+    UploadGone,
+    UploadLocked,
+)
 from balancecloud.library.uploads import Wanted
 from balancecloud.models.jobs import Job
 from balancecloud.models.library import Node, SpoolPart

@@ -10,9 +10,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.config import Config
-from balancecloud.errors import ChecksumMismatch, NotReady
+from balancecloud.errors import NotReady
 from balancecloud.library import abandoned, arrivals
 from balancecloud.library.arrivals import Arrival
+from balancecloud.library.upload_errors import ChecksumMismatch
 from balancecloud.library.uploads import Intake
 from balancecloud.models.library import Node, SpoolPart, Upload, Version
 from balancecloud.storage.bucket_spool import BucketSpool
