@@ -56,6 +56,7 @@ from balancecloud.web.api import files as api_files
 from balancecloud.web.api import health as api_health
 from balancecloud.web.api import jobs as api_jobs
 from balancecloud.web.api import trash as api_trash
+from balancecloud.web.api import uploads as api_uploads
 from balancecloud.web.context import Parts
 from balancecloud.web.json_values import ApiJson
 from balancecloud.web.limits import Limits
@@ -84,6 +85,7 @@ BLUEPRINTS: Final = (
     api_health.blueprint,
     api_jobs.blueprint,
     api_trash.blueprint,
+    api_uploads.blueprint,
 )
 
 

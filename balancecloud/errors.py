@@ -12,7 +12,7 @@ Each has a stable `code`, an HTTP `status` and a sentence safe to show to the pe
     │   ├── NotFound, Invalid (fields) 404, 422
     │   ├── NameTaken, IntoItself, StillHoldsData, StateConflict, LinkRefused, GrantEnded
     │   ├── OverQuota, TooLarge, LengthRequired, BrokenUpload, BadRangeAsked
-    │   └── NoSpoolSpace, NotReady     503/507
+    │   └── NoSpoolSpace, NotReady     503/507; resumable uploads: library/upload_errors.py
     └── ProviderError                  what a cloud answered
         ├── Temporary (retry_after)    Throttled, Unreachable, DamagedInTransit, BadReply
         ├── NeedsUser                  SignInAgain, AccessRefused (ClientRefused), AccountFull

@@ -11,11 +11,11 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
 
-from balancecloud.models import clouds, jobs, library, people
+from balancecloud.models import clouds, jobs, library, people, resumables
 from balancecloud.models.base import Base
 
 # Naming the modules fills Base.metadata with every table before Alembic compares.
-TABLE_MODULES: Final = (people, library, clouds, jobs)
+TABLE_MODULES: Final = (people, library, clouds, jobs, resumables)
 
 # A dead server is noticed within seconds, and no statement holds a thread for ever. A connection
 # that rested is asked first whether it lives (storage/pinging.py).

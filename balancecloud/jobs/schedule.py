@@ -9,7 +9,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from balancecloud.clock import Clock
 from balancecloud.errors import Unavailable
 from balancecloud.identity import sessions, tokens
-from balancecloud.library import abandoned, left_versions, linking, trash, upload_sessions
+from balancecloud.library import (
+    abandoned,
+    giving_up,
+    left_versions,
+    linking,
+    trash,
+    upload_sessions,
+)
 from balancecloud.library.account_care import RoomReading
 from balancecloud.storage import upkeep
 from balancecloud.storage.tools import Tools
@@ -40,6 +47,7 @@ def end_link_attempts(tools: Tools) -> None:
 
 
 def end_uploads(tools: Tools) -> None:
+    giving_up.sweep(tools)
     abandoned.sweep(tools)
 
 

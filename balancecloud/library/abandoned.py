@@ -86,6 +86,16 @@ def _remove_versions(session: Session, job: Job) -> list[uuid.UUID]:
         .order_by(Version.id)
         .with_for_update()
     ).all()
+    return remove_versions(session, job.user_id, versions)
+
+
+def remove_versions(
+    session: Session, user_id: uuid.UUID, versions: Sequence[Version]
+) -> list[uuid.UUID]:
+    """Remove locked versions that were arriving: new nodes and reservations go with them.
+
+    Returns the uploads whose spool is to be emptied.
+    """
     ids = [version.id for version in versions]
     file_ids = {version.file_id for version in versions}
     completion.lock_nodes(session, file_ids)
@@ -102,7 +112,7 @@ def _remove_versions(session: Session, job: Job) -> list[uuid.UUID]:
     )
     unused = file_ids - set(session.scalars(used))
     session.execute(delete(Node).where(Node.file_id.in_(unused)))
-    quota.give_back(session, job.user_id, sum(row.reserved_bytes for row in removed))
+    quota.give_back(session, user_id, sum(row.reserved_bytes for row in removed))
     return [row.id for row in removed]
 
 

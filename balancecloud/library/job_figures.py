@@ -45,7 +45,8 @@ def version_stages(live: Iterable[LiveSnapshot]) -> Subquery:
     """
     known = _told(live)
     is_kept = Version.state.in_(COUNTED)
-    is_here = Version.state != VersionState.RECEIVING
+    # One that was cancelled may have been on its way in still.
+    is_here = Version.state.not_in((VersionState.RECEIVING, VersionState.CANCELLED))
     largest = func.greatest  # of null and a number: the number
     received = case(
         (is_here, Version.size),

@@ -27,6 +27,7 @@ from balancecloud.live.progress import ProgressStore
 from balancecloud.models.clouds import Chunk, Pack
 from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Upload, Version
+from balancecloud.models.resumables import Resumable
 from balancecloud.models.states import JobKind, JobState, UploadState, VersionState, WorkState
 from balancecloud.storage import outcome, work
 
@@ -205,7 +206,13 @@ def _is_in_hands(session: Session, job_id: uuid.UUID) -> bool:
     arriving = (
         select(Upload.id)
         .join(Version, Version.id == Upload.version_id)
-        .where(Version.job_id == job_id, Upload.state == UploadState.RECEIVING)
+        .join(Resumable, Resumable.version_id == Version.id, isouter=True)
+        .where(
+            Version.job_id == job_id,
+            Upload.state == UploadState.RECEIVING,
+            # One that can be resumed is in hands only while a request sends bytes of it.
+            Resumable.id.is_(None) | (Resumable.lease_until >= func.now()),
+        )
     )
     return session.scalar(select(at_work.exists() | arriving.exists())) is True
 

@@ -74,6 +74,16 @@ class Incoming:
     sha256: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A file of which every byte is durable in the spool."""
+
+    version_id: uuid.UUID
+    upload_id: uuid.UUID
+    length: int
+    sha256: bytes
+
+
 class Intake:
     """The files of one form on their way into the spool."""
 
@@ -156,7 +166,7 @@ class Intake:
         if self._job_id is not None:
             _hold_living(session, self._job_id)
         tree.find_folder(session, wanted.user_id, wanted.parent_id)
-        job_id = self._job_id or _open_job(session, wanted, path[-1])
+        job_id = self._job_id or open_job(session, wanted, path[-1])
         folder_id, made = tree.ensure_folders(session, wanted.user_id, wanted.parent_id, path[:-1])
         taken = tree.take_file(session, wanted.user_id, folder_id, path[-1], wanted.conflict)
         version = self._add_version(session, taken, path[-1], content_type)
@@ -165,7 +175,7 @@ class Intake:
         if self._files:
             # The file before keeps only its own bytes of the reservation: the rest is this one's.
             _settle_size(session, self._files[-1])
-        envelope = _add_upload(session, self._tools.keys, version, rest, self._owner)
+        envelope = add_upload(session, self._tools.keys, version, rest, self._owner)
         if not is_first:
             total = len(self._files) + 1
             session.execute(update(Job).where(Job.id == job_id).values(files_total=total))
@@ -204,30 +214,35 @@ class Intake:
             )
 
 
-def _receive(session: Session, file: Incoming) -> Version:
+def take_in(session: Session, whole: Whole) -> Version:
     """Say that a file is whole in the spool: its size, its hash, and that no request is needed.
 
     BrokenUpload when the file was deleted while it arrived.
     """
     version: Version | None = session.scalar(
         update(Version)
-        .where(Version.id == file.version_id)
-        .values(state=VersionState.QUEUED, **_measured(file))
+        .where(Version.id == whole.version_id)
+        .values(state=VersionState.QUEUED, **_measured(whole))
         .returning(Version)
     )
     received = session.scalar(
         update(Upload)
-        .where(Upload.id == file.upload_id)
+        .where(Upload.id == whole.upload_id)
         .values(
             state=UploadState.RECEIVED,
             owner=None,
             lease_until=None,
-            reserved_bytes=file.length,
+            reserved_bytes=whole.length,
         )
         .returning(Upload.id)
     )
     if version is None or received is None:
         raise BrokenUpload
+    return version
+
+
+def _receive(session: Session, file: Incoming) -> Version:
+    version = take_in(session, Whole(file.version_id, file.upload_id, file.length, file.sha256))
     file.writer.record_rest(session)
     return version
 
@@ -276,7 +291,8 @@ def _hold_living(session: Session, job_id: uuid.UUID) -> Job:
     return job
 
 
-def _open_job(session: Session, wanted: Wanted, name: str) -> uuid.UUID:
+def open_job(session: Session, wanted: Wanted, name: str) -> uuid.UUID:
+    """Open the job under which files are received; its first one has this name."""
     job = Job(
         user_id=wanted.user_id,
         kind=JobKind.STORE,
@@ -292,9 +308,10 @@ def _open_job(session: Session, wanted: Wanted, name: str) -> uuid.UUID:
     return job.id
 
 
-def _add_upload(
-    session: Session, keys: MasterKeys, version: Version, reserved: int, owner: uuid.UUID
+def add_upload(
+    session: Session, keys: MasterKeys, version: Version, reserved: int, owner: uuid.UUID | None
 ) -> Envelope:
+    """Give a version a place in the spool and a key; without an owner no request holds it."""
     upload_id, key = uuid.uuid4(), secrets.token_bytes(32)
     row = wrapping.upload_key_row(version.user_id.bytes, upload_id.bytes)
     session.add(
@@ -307,7 +324,7 @@ def _add_upload(
             wrapped_key=wrapping.wrap(keys.writing, row, key),
             master_version=keys.writing.version,
             owner=owner,
-            lease_until=func.now() + LEASE,
+            lease_until=func.now() + LEASE if owner else None,
         )
     )
     session.flush()
@@ -330,5 +347,5 @@ def _settle_size(session: Session, file: Incoming) -> None:
         raise BrokenUpload
 
 
-def _measured(file: Incoming) -> dict[str, Any]:
+def _measured(file: Incoming | Whole) -> dict[str, Any]:
     return {"size": file.length, "received_bytes": file.length, "sha256": file.sha256}

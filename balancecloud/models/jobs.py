@@ -24,6 +24,8 @@ class Job(Base):
     source: Mapped[str]  # "web" | "api"
     folder_id: Mapped[uuid.UUID | None]  # where files go; null: the root
     subject: Mapped[str | None]  # a name to say in the title
+    batch: Mapped[uuid.UUID | None]  # the client's word for uploads that belong together
+    session_id: Mapped[uuid.UUID | None]  # whose uploads without such a word may join it
     files_total: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     files_stored: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     files_failed: Mapped[int] = mapped_column(default=0, server_default=text("0"))
@@ -40,6 +42,13 @@ class Job(Base):
         states("kind", JobKind),
         states("state", JobState),
         Index("ix_jobs_user", "user_id", "created_at"),
+        Index(
+            "uq_jobs_batch",
+            "user_id",
+            "batch",
+            unique=True,
+            postgresql_where=text("batch IS NOT NULL"),
+        ),
     )
 
 

@@ -75,6 +75,13 @@ class BucketSpool:
             start += wanted
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def discard(self, upload: uuid.UUID, number: int) -> None:
+        """Remove one part; what the bucket keeps goes with its upload."""
+        try:
+            self._line.operator.remove_all(f"{upload}/{number}.")
+        except _PROBLEMS as problem:
+            logger.warning("A part stays in the bucket for now: %s.", type(problem).__name__)
+
     def remove(self, upload: uuid.UUID) -> None:
         """Remove every part of an upload; what the bucket keeps, the sweep removes later."""
         try:

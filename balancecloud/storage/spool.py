@@ -4,6 +4,7 @@ A part is an immutable run of sealed bytes (docs/format.md 12). This file knows 
 never keys: what is handed in is sealed already.
 """
 
+import contextlib
 import os
 import shutil
 import uuid
@@ -40,6 +41,10 @@ class Spool(Protocol):
 
     def read(self, upload: uuid.UUID, number: int, start: int, length: int) -> bytes:
         """Return exactly these sealed bytes; Unavailable when the part or its end is not there."""
+        ...
+
+    def discard(self, upload: uuid.UUID, number: int) -> None:
+        """Remove one part; what can't be removed now goes with its upload."""
         ...
 
     def remove(self, upload: uuid.UUID) -> None:
@@ -93,6 +98,11 @@ class LocalSpool:
         if len(sealed) != length:
             raise Unavailable
         return sealed
+
+    def discard(self, upload: uuid.UUID, number: int) -> None:
+        """Remove one part."""
+        with contextlib.suppress(OSError):
+            (self._folder(upload) / f"{number}.part").unlink()
 
     def remove(self, upload: uuid.UUID) -> None:
         """Remove every part of an upload."""

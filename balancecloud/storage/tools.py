@@ -12,6 +12,7 @@ from balancecloud.config import Config
 from balancecloud.crypto.keys import MasterKeys
 from balancecloud.storage.budget import Budget
 from balancecloud.storage.links import Links
+from balancecloud.storage.running_hashes import RunningHashes
 from balancecloud.storage.spool import Spool
 
 
@@ -26,6 +27,7 @@ class Tools:
     open_provider: Callable[[uuid.UUID], Provider]
     clock: Clock
     links: Links = field(kw_only=True, default_factory=Links)
+    hashes: RunningHashes = field(kw_only=True, default_factory=RunningHashes)
     budgets: list[Budget] = field(default_factory=list, kw_only=True, repr=False, compare=False)
 
     def budget(self) -> Budget:

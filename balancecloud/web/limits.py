@@ -107,9 +107,11 @@ LENIENT: Final[Mapping[str, tuple[Rule, ...]]] = {
     "uploads.to_root": UPLOAD,
     "uploads.to_folder": UPLOAD,
     "api_files.upload": UPLOAD,
+    "api_uploads.create": UPLOAD,
+    "api_uploads.one": UPLOAD,
 }
 # Of these the body is what takes time; their creation has a limit of its own.
-UPLOADS: Final = frozenset({"api_files.upload"})
+UPLOADS: Final = frozenset({"api_files.upload", "api_uploads.create", "api_uploads.one"})
 
 
 class Limits:
@@ -171,7 +173,9 @@ def _is_reading() -> bool:
 
 
 def _is_not_counted() -> bool:
-    if not request.path.startswith("/api/") or request.endpoint in UPLOADS:
+    if not request.path.startswith("/api/"):
+        return True
+    if request.endpoint in UPLOADS and not _is_reading():
         return True
     return not _is_no_poll()
 

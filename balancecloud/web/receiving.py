@@ -74,9 +74,9 @@ def receive(choices: Choices, source: str) -> Arrived:
     context.rollback()
 
     def begin(found: Choices) -> Receiver:
-        _check_sender(found)
+        check_sender(found)
         wanted = Wanted(
-            user_id, _parent(found), _conflict(found), source, declared_bytes=body.declared
+            user_id, parent_of(found), conflict_of(found), source, declared_bytes=body.declared
         )
         return receiver(context.gateway(), wanted)
 
@@ -97,7 +97,7 @@ def receive(choices: Choices, source: str) -> Arrived:
 def _finish(body: Body, sink: FormSink) -> Arrived:
     read_form(request, body, sink)
     if sink.intake is None:
-        _check_sender(sink.choices)
+        check_sender(sink.choices)
         problem = "Choose at least one file."
         raise Invalid({"files": [problem]}, problem)
     arrived = sink.intake.finish()
@@ -113,15 +113,16 @@ def _abort(sink: FormSink, reason: str) -> None:
         sink.intake.abort(reason)
 
 
-def _check_sender(choices: Choices) -> None:
-    """Refuse a form of a session without its CSRF token; programs come with their own token."""
+def check_sender(choices: Choices) -> None:
+    """Refuse a change of a session without its CSRF token; programs come with their own token."""
     if context.carries_bearer():
         return
     if not valid_csrf(choices.csrf_token or request.headers.get("X-CSRF-Token")):
         raise BadCsrf
 
 
-def _parent(choices: Choices) -> uuid.UUID | None:
+def parent_of(choices: Choices) -> uuid.UUID | None:
+    """Return the folder's id, None for the root."""
     if not choices.parent_id:
         return None
     try:
@@ -131,7 +132,8 @@ def _parent(choices: Choices) -> uuid.UUID | None:
         raise Invalid({"parent_id": [sentence]}, sentence) from problem
 
 
-def _conflict(choices: Choices) -> str:
+def conflict_of(choices: Choices) -> str:
+    """Return what is to happen when a name is taken."""
     if choices.conflict not in CONFLICTS:
         sentence = "conflict is version, keep_both or fail."
         raise Invalid({"conflict": [sentence]}, sentence)

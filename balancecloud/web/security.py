@@ -62,8 +62,9 @@ ALLOWED_HEADERS: Final = (
     "Upload-Offset, Upload-Metadata, Upload-Checksum, X-HTTP-Method-Override"
 )
 EXPOSED_HEADERS: Final = (
-    "ETag, Location, Content-Disposition, Content-Range, Retry-After, Tus-Resumable, "
-    "Upload-Offset, Upload-Length, Upload-Expires"
+    "ETag, Location, Content-Disposition, Content-Range, Retry-After, Tus-Resumable, Tus-Version, "
+    "Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, "
+    "Upload-Expires, Upload-Metadata"
 )
 PREFLIGHT_SECONDS: Final = "600"
 

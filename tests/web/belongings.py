@@ -13,6 +13,7 @@ from balancecloud.models.clouds import CloudAccount, LinkAttempt
 from balancecloud.models.jobs import Job
 from balancecloud.models.library import Node
 from balancecloud.models.people import SessionRow, User
+from balancecloud.models.resumables import Resumable
 from balancecloud.models.states import AccountState, JobKind, JobState, NodeKind
 
 
@@ -43,7 +44,7 @@ def belongings_of(app: Flask, email: str) -> Belongings:
 
 def _make(session: Session, user_id: uuid.UUID, session_id: uuid.UUID) -> dict[str, uuid.UUID]:
     node, file_id, trashed = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
-    rows: dict[str, Node | Job | CloudAccount | LinkAttempt] = {
+    rows: dict[str, Node | Job | CloudAccount | LinkAttempt | Resumable] = {
         "folder": Node(id=uuid.uuid4(), user_id=user_id, kind=NodeKind.FOLDER, name="Travel"),
         "node": Node(id=node, user_id=user_id, kind=NodeKind.FILE, name="a.txt", file_id=file_id),
         "trashed": Node(
@@ -72,6 +73,7 @@ def _make(session: Session, user_id: uuid.UUID, session_id: uuid.UUID) -> dict[s
             color=0,
             state=AccountState.HEALTHY,
         ),
+        "upload": _upload(user_id),
         "attempt": LinkAttempt(
             id=uuid.uuid4(),
             state_sha256=b"s" * 32,
@@ -88,3 +90,15 @@ def _make(session: Session, user_id: uuid.UUID, session_id: uuid.UUID) -> dict[s
     session.add_all(rows.values())
     session.flush()
     return {name: row.id for name, row in rows.items()}
+
+
+def _upload(user_id: uuid.UUID) -> Resumable:
+    """Return an upload that was given up: its owner hears so, others hear of none."""
+    return Resumable(
+        id=uuid.uuid4(),
+        user_id=user_id,
+        length=1,
+        told="",
+        path="a.txt",
+        expires_at=datetime.now(UTC) + timedelta(minutes=5),
+    )

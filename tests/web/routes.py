@@ -10,7 +10,7 @@ Who = Literal["anyone", "signed_in"]
 # form: the session's CSRF token. bearer: a token of its own, or session and CSRF token.
 # none: takes no session, sets no cookie.
 Proof = Literal["form", "bearer", "none"]
-Thing = Literal["node", "trashed", "folder", "job", "account", "attempt", "session"]
+Thing = Literal["node", "trashed", "folder", "job", "account", "attempt", "session", "upload"]
 
 
 @dataclass(frozen=True)
@@ -138,5 +138,10 @@ API = {
     "api_trash.restore": Route("signed_in", "bearer", "api", _of("node_id", "trashed")),
     "api_trash.empty": Route("signed_in", "bearer", "api"),
     "api_files.upload": Route("signed_in", "bearer", "upload"),
+    "api_uploads.options": Route("anyone", "none", "api"),
+    "api_uploads.options_of_one": Route("anyone", "none", "api", _of("upload_id", "upload")),
+    "api_uploads.index": Route("signed_in", "bearer", "api"),
+    "api_uploads.create": Route("signed_in", "bearer", "upload"),
+    "api_uploads.one": Route("signed_in", "bearer", "upload", _of("upload_id", "upload")),
 }
 ROUTES = {**PAGES, **API}

@@ -165,7 +165,8 @@ def test_t21_a_strangers_thing_is_the_404_of_a_missing_one(
 def answer_to(browser: Browser, program: Program, method: str, path: str) -> tuple[int, str]:
     """Ask as the stranger, with every proof that a stranger has."""
     if is_api(path):
-        answer = program.call(method, path + ("?permanent=true" if method == "DELETE" else ""))
+        target = path + ("?permanent=true" if method == "DELETE" else "")
+        answer = program.call(method, target, headers={"Tus-Resumable": "1.0.0"})
     elif method in SAFE_METHODS:
         answer = browser.get(path)
     else:
