@@ -218,7 +218,7 @@ def _receive(
         raise TooLarge
     try:
         held = arrivals.claim(gateway, user_id, standing.id, offset)
-        return _take(Arrival(gateway, held, checksum), body)
+        return _take(Arrival(gateway, held, checksum, context.doorbell().ring), body)
     except BalanceCloudError:
         giving_up.end_cancelled(gateway, standing.id)
         raise
