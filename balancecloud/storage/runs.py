@@ -55,9 +55,13 @@ def total_chunks(version: Version) -> int:
 
 
 def cut(version: Version, largest_shared: int) -> Cut:
-    """Decide which of a version's chunks are packs of their own: all but a small last one."""
+    """Decide which of a version's chunks are packs of their own: all but a small last one.
+
+    Where all else was stored while it arrived, the last one does not wait for company.
+    """
     total = total_chunks(version)
-    has_tail = version.size - (total - 1) * version.chunk_size <= largest_shared
+    is_small = version.size - (total - 1) * version.chunk_size <= largest_shared
+    has_tail = is_small and version.run_chunks is None
     return Cut(total - has_tail, has_tail, _run_chunks(version))
 
 
