@@ -12,9 +12,7 @@ Each has a stable `code`, an HTTP `status` and a sentence safe to show to the pe
     │   ├── NotFound, Invalid (fields) 404, 422
     │   ├── NameTaken, IntoItself, StillHoldsData, StateConflict, LinkRefused, GrantEnded
     │   ├── OverQuota, TooLarge, LengthRequired, BrokenUpload, BadRangeAsked
-    │   ├── BadUploadHeader, OffsetConflict, UploadGone (UploadExpired), UnsupportedTus,
-    │   │   UploadLocked, ChecksumMismatch
-    │   └── NoSpoolSpace, NotReady     503/507
+    │   └── NoSpoolSpace, NotReady     503/507; resumable uploads: library/upload_errors.py
     └── ProviderError                  what a cloud answered
         ├── Temporary (retry_after)    Throttled, Unreachable, DamagedInTransit, BadReply
         ├── NeedsUser                  SignInAgain, AccessRefused (ClientRefused), AccountFull
@@ -254,61 +252,6 @@ class BrokenUpload(Refused):
     code = "broken_upload"
     status = 400
     sentence = "The upload did not arrive whole, so nothing of it was kept. Please send it again."
-
-
-class BadUploadHeader(Refused):
-    """A header of a resumable upload that is missing, malformed or not offered."""
-
-    code = "bad_upload_header"
-    status = 400
-    sentence = "A header of this upload is missing or not as the protocol asks."
-
-
-class OffsetConflict(Refused):
-    """A resumable upload goes on somewhere else than the sender thinks."""
-
-    code = "offset_conflict"
-    status = 409
-    sentence = "The upload goes on at another place. Ask how far it is, and send from there."
-
-
-class UploadGone(Refused):
-    """A resumable upload that was given up: it can't go on."""
-
-    code = "upload_gone"
-    status = 410
-    sentence = "This upload was given up. Begin it again."
-
-
-class UploadExpired(UploadGone):
-    """A resumable upload that nobody went on with in time."""
-
-    code = "upload_expired"
-    sentence = "Nobody went on with this upload in time, so it was given up. Begin it again."
-
-
-class UnsupportedTus(Refused):
-    """A version of tus that is not spoken here."""
-
-    code = "unsupported_tus_version"
-    status = 412
-    sentence = "This server speaks tus 1.0.0: say so in the header Tus-Resumable."
-
-
-class UploadLocked(Refused):
-    """Another request is sending this upload just now."""
-
-    code = "upload_locked"
-    status = 423
-    sentence = "This upload is being sent from elsewhere just now. Try again in a few seconds."
-
-
-class ChecksumMismatch(Refused):
-    """What arrived is not what was sent."""
-
-    code = "checksum_mismatch"
-    status = 460
-    sentence = "Bytes were damaged on their way here, and were not kept. Send them again."
 
 
 class BadRangeAsked(Refused):

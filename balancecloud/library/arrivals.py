@@ -15,19 +15,17 @@ from sqlalchemy.orm import Session
 
 from balancecloud.crypto.primitives import Buffer
 from balancecloud.crypto.spool_parts import PartRecord
-from balancecloud.errors import (
-    BalanceCloudError,
-    Cancelled,
-    ChecksumMismatch,
-    OffsetConflict,
-    TooLarge,
-    UploadGone,
-    UploadLocked,
-)
+from balancecloud.errors import BalanceCloudError, BrokenUpload, Cancelled, TooLarge
 from balancecloud.library import early, resumables
 from balancecloud.library.batches import CANCELLED
 from balancecloud.library.resumables import LIFE
 from balancecloud.library.sealing import Envelope, OpenPart, part_row
+from balancecloud.library.upload_errors import (
+    ChecksumMismatch,
+    OffsetConflict,
+    UploadGone,
+    UploadLocked,
+)
 from balancecloud.library.uploads import Whole
 from balancecloud.models.jobs import Job
 from balancecloud.models.library import Upload, Version
@@ -215,8 +213,16 @@ class Arrival:
         """Make what the open part holds durable; it counts once it is recorded."""
         if self._part is None:
             return
-        record = self._part.finish()
-        self._part = None
+        part, self._part = self._part, None
+        try:
+            record = part.finish()
+        except BalanceCloudError as problem:
+            part.drop()
+            self._tools.spool.discard(self._held.envelope.upload_id, self._number)
+            # The spool says so of an upload that was removed meanwhile.
+            if isinstance(problem, BrokenUpload):
+                raise UploadGone from problem
+            raise
         self._pending.append(record)
         self._closed += record.length
 

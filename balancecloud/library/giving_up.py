@@ -7,9 +7,10 @@ from typing import Final
 from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from balancecloud.errors import Cancelled, UploadExpired
+from balancecloud.errors import Cancelled
 from balancecloud.library import abandoned, batches
 from balancecloud.library.resumable_views import look
+from balancecloud.library.upload_errors import UploadExpired
 from balancecloud.models.jobs import Job, JobEvent
 from balancecloud.models.library import Version
 from balancecloud.models.resumables import Resumable

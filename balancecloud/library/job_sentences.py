@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from balancecloud.errors import BalanceCloudError, ClientRefused
+from balancecloud.library.upload_errors import UploadExpired
 from balancecloud.library.views import JobError
 from balancecloud.library.wording import Words, plural
 from balancecloud.models.jobs import Job
@@ -141,10 +142,11 @@ def _kinds(parent: type[BalanceCloudError]) -> Iterator[type[BalanceCloudError]]
         yield from _kinds(kind)
 
 
-# These two are defined where they are raised, and belong to the tree once that is imported.
+# These are defined where they are raised, and belong to the tree once that is imported.
 _KINDS: Final[tuple[type[BalanceCloudError], ...]] = (
     NoPlace,
     ClientRefused,
+    UploadExpired,
     *_kinds(BalanceCloudError),
 )
 _REASONS: Final[Mapping[str, str]] = {kind.code: kind.sentence for kind in _KINDS}

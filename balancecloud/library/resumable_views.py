@@ -8,7 +8,8 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from balancecloud.errors import NotFound, UploadExpired, UploadGone
+from balancecloud.errors import NotFound
+from balancecloud.library.upload_errors import UploadExpired, UploadGone
 from balancecloud.models.library import Node, Upload, Version
 from balancecloud.models.resumables import Resumable
 from balancecloud.models.states import UploadState, VersionState

@@ -30,7 +30,11 @@ class OpenPart:
         place = PartPlace(envelope.user_id.bytes, envelope.upload_id.bytes, number, offset)
         self._sealer = PartSealer.fresh(envelope.key, place)
         self._file = tools.spool.create(envelope.upload_id, number)
-        self._file.append(self._sealer.header)
+        try:
+            self._file.append(self._sealer.header)
+        except BaseException:
+            self._file.close()
+            raise
 
     @property
     def received(self) -> int:

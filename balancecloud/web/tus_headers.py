@@ -12,7 +12,7 @@ from typing import Final
 
 from flask import request
 
-from balancecloud.errors import BadUploadHeader
+from balancecloud.library.upload_errors import BadUploadHeader
 
 VERSION: Final = "1.0.0"
 EXTENSIONS: Final = "creation,creation-with-upload,termination,expiration,checksum"

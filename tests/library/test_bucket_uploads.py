@@ -1,5 +1,6 @@
 """Uploads into a bucket: whichever request fails, with or without effect, all or nothing."""
 
+import hashlib
 import secrets
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,11 +11,15 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.config import Config
 from balancecloud.errors import NotReady
-from balancecloud.library import abandoned
+from balancecloud.library import abandoned, arrivals
+from balancecloud.library.arrivals import Arrival
+from balancecloud.library.upload_errors import ChecksumMismatch
 from balancecloud.library.uploads import Intake
 from balancecloud.models.library import Node, SpoolPart, Upload, Version
 from balancecloud.storage.bucket_spool import BucketSpool
 from tests.fakes.manual_clock import ManualClock
+from tests.library.resumable import CONTENT as RESUMED
+from tests.library.resumable import Wrong, another_process, begin
 from tests.services import bucket_server
 from tests.services.bucket_server import BucketServer
 from tests.storage.world import Person, make_tools
@@ -130,3 +135,30 @@ def test_what_came_in_whole_is_read_and_stored_from_the_bucket(
     assert list(spool.uploads()) == []
     assert person.read(version.id) == CONTENT
     assert spool.calls == 0
+
+
+def test_a_resumable_upload_keeps_what_arrived_and_loses_what_was_damaged(person: Person) -> None:
+    upload = begin(person)
+    upload.send(0, 120_000)
+    held = arrivals.claim(person.tools, person.user_id, upload.id, 120_000)
+    damaged = Arrival(person.tools, held, Wrong())
+    damaged.write(RESUMED[120_000:])
+    with pytest.raises(ChecksumMismatch):
+        damaged.finish()
+    damaged.drop()
+    broken = upload.claim(120_000)
+    broken.write(RESUMED[120_000:200_000])
+    broken.break_off()
+
+    assert upload.offset == 200_000
+    assert parts_in(person.tools.spool) == {0, 2}
+    upload.send(200_000, len(RESUMED), another_process(person.tools))
+    assert upload.version().sha256 == hashlib.sha256(RESUMED).digest()
+
+
+def parts_in(spool: object) -> set[int]:
+    """Return the numbers of the parts of which something is in the bucket."""
+    assert isinstance(spool, BucketSpool)
+    entries = spool._line.operator.list("", recursive=True)
+    names = [entry.path.rpartition("/")[2] for entry in entries]
+    return {int(name.partition(".")[0]) for name in names if name}

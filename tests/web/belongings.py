@@ -73,14 +73,7 @@ def _make(session: Session, user_id: uuid.UUID, session_id: uuid.UUID) -> dict[s
             color=0,
             state=AccountState.HEALTHY,
         ),
-        "upload": Resumable(
-            id=uuid.uuid4(),
-            user_id=user_id,
-            length=1,
-            told="",
-            path="a.txt",
-            expires_at=datetime.now(UTC) + timedelta(minutes=5),
-        ),
+        "upload": _upload(user_id),
         "attempt": LinkAttempt(
             id=uuid.uuid4(),
             state_sha256=b"s" * 32,
@@ -97,3 +90,15 @@ def _make(session: Session, user_id: uuid.UUID, session_id: uuid.UUID) -> dict[s
     session.add_all(rows.values())
     session.flush()
     return {name: row.id for name, row in rows.items()}
+
+
+def _upload(user_id: uuid.UUID) -> Resumable:
+    """Return an upload that was given up: its owner hears so, others hear of none."""
+    return Resumable(
+        id=uuid.uuid4(),
+        user_id=user_id,
+        length=1,
+        told="",
+        path="a.txt",
+        expires_at=datetime.now(UTC) + timedelta(minutes=5),
+    )

@@ -10,22 +10,14 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnsupportedMediaType
 from werkzeug.http import http_date
 
-from balancecloud.errors import (
-    BadUploadHeader,
-    BalanceCloudError,
-    BrokenUpload,
-    Invalid,
-    LengthRequired,
-    OffsetConflict,
-    TooLarge,
-    UnsupportedTus,
-)
+from balancecloud.errors import BalanceCloudError, BrokenUpload, Invalid, LengthRequired, TooLarge
 from balancecloud.library import arrivals, giving_up, resumable_views, resumables
 from balancecloud.library.arrivals import Arrival, Ended
 from balancecloud.library.batches import Group
 from balancecloud.library.names import clean_name, split_path
 from balancecloud.library.resumable_views import Standing, Unfinished
 from balancecloud.library.resumables import Sent
+from balancecloud.library.upload_errors import BadUploadHeader, OffsetConflict, UnsupportedTus
 from balancecloud.library.uploads import Wanted
 from balancecloud.web import context, tus_headers
 from balancecloud.web.api import respond

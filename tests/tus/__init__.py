@@ -1,0 +1,1 @@
+"""Resumable uploads over real HTTP, with gunicorn as the house runs it."""
