@@ -1,6 +1,8 @@
 """A sender whose large file arrives piece by piece, through the functions that tus calls."""
 
+import secrets
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import func, select, update
@@ -13,14 +15,16 @@ from balancecloud.library.resumable_views import Standing
 from balancecloud.library.resumables import Sent
 from balancecloud.library.uploads import Wanted
 from balancecloud.library.views import Stages
+from balancecloud.models.clouds import ShardRow
 from balancecloud.models.jobs import JobEvent, Work
 from balancecloud.models.library import Node, Version
 from balancecloud.models.resumables import Resumable
-from balancecloud.models.states import WorkKind
+from balancecloud.models.states import JobState, VersionState, WorkKind
 from tests.storage.world import CHUNK, Person
 
 RUN = 3  # chunks of a run of what still arrives
 PART = RUN * CHUNK
+CONTENT = secrets.token_bytes(3 * PART + CHUNK + 1000)  # three runs that arrive, and one at the end
 
 
 def in_small(person: Person) -> Person:
@@ -112,3 +116,34 @@ class Sender:
         with self.person.tools.sessions() as session:
             rows = select(func.count()).where(JobEvent.job_id == self.job_id, said)
             return session.scalars(rows).one()
+
+
+def assert_stored_once(sender: Sender, problems: list[Exception] | None = None) -> None:
+    person = sender.person
+    assert not problems
+    version, job = sender.version(), person.job(sender.job_id)
+    assert version is not None
+    assert (version.state, version.size) == (VersionState.STORED, len(sender.content))
+    assert version.sealed_bytes == version.stored_bytes == version.received_bytes == version.size
+    assert (job.state, job.files_stored, job.files_failed) == (JobState.DONE, 1, 0)
+    assert sender.ends() == 1
+    assert person.read(version.id) == sender.content
+    assert len(person.objects()) == len({(row.pack_id, row.index) for row in shards(sender)})
+    assert person.user().used_bytes == len(sender.content)
+    person.check_settled()
+
+
+def shards(sender: Sender) -> list[ShardRow]:
+    return sender.person.shards(sender.version_id)
+
+
+def once(step: Callable[[], None]) -> Callable[[], None]:
+    """Return a stop() that does something at its second call, in the middle of a run."""
+    calls = iter(["", step])
+
+    def stop() -> None:
+        found = next(calls, "")
+        if callable(found):
+            found()
+
+    return stop

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import func, select, update
 
 from balancecloud.clouds.provider import Provider
-from balancecloud.errors import BrokenUpload, Cancelled, LeaseLost, Unavailable, UploadGone
+from balancecloud.errors import BrokenUpload, Cancelled, LeaseLost, Unavailable
 from balancecloud.library import abandoned, early, giving_up, jobs
 from balancecloud.library.arrivals import Arrival
+from balancecloud.library.upload_errors import UploadGone
 from balancecloud.models.clouds import Chunk, Pack, ShardRow
 from balancecloud.models.library import Node, SpoolPart, Upload, Version
 from balancecloud.models.resumables import Resumable
