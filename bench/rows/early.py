@@ -23,6 +23,7 @@ def measure(run: Run) -> list[Figure]:
         began = time.perf_counter()
         job_id = send(here, content)
         sent = time.perf_counter()
+        counts = here.program.get(f"/api/jobs/{job_id}")["progress"]["bytes"]
         here.wait_for_job(job_id)
         stored = time.perf_counter()
         (file,) = here.program.get("/api/files")["files"]
@@ -35,6 +36,7 @@ def measure(run: Run) -> list[Figure]:
                note=f"the limit is the sending itself, {content.size / MB / sending:.1f} MB/s;"
                     f" the accounts together take {takes:.0f} MB/s of it"),
         Figure(ROW, "from its last byte until stored", "s", stored - sent),
+        Figure(ROW, "of it stored at its last byte", "%", 100 * counts["stored"] / content.size),
     ]  # fmt: skip
 
 

@@ -74,6 +74,7 @@ def test_runs_that_are_whole_are_rung_for_and_stored_while_the_rest_arrives(
     assert_stored_once(sender, sender.person.work())
 
 
+@pytest.mark.long
 def test_a_file_that_is_not_large_waits_for_its_last_byte(person: Person) -> None:
     sender = Sender(in_small(person), CONTENT[:PART])
     sender.send(PART - 1)
@@ -85,7 +86,12 @@ def test_a_file_that_is_not_large_waits_for_its_last_byte(person: Person) -> Non
 
 @pytest.mark.parametrize(
     ("size", "shared"),
-    [(PART + 1, CHUNK // 2), (2 * PART, NOTHING), (2 * PART, CHUNK), (2 * PART + CHUNK, CHUNK)],
+    [
+        (2 * PART, CHUNK),
+        pytest.param(PART + 1, CHUNK // 2, marks=pytest.mark.long),
+        pytest.param(2 * PART, NOTHING, marks=pytest.mark.long),
+        pytest.param(2 * PART + CHUNK, CHUNK, marks=pytest.mark.long),
+    ],
 )
 def test_whatever_its_length_something_is_left_for_the_last_byte(
     config: Config, database: sessionmaker[Session], size: int, shared: int
@@ -101,7 +107,10 @@ def test_whatever_its_length_something_is_left_for_the_last_byte(
     assert_stored_once(sender)
 
 
-@pytest.mark.parametrize(("accounts", "protection"), [(1, 1), (2, 0), (4, 2)])
+@pytest.mark.parametrize(
+    ("accounts", "protection"),
+    [(2, 0), *(pytest.param(n, m, marks=pytest.mark.long) for n, m in ((1, 1), (4, 2)))],
+)
 def test_it_is_stored_as_its_protection_asks(hands: Hands, accounts: int, protection: int) -> None:
     person = in_small(Person.new(*hands, accounts=accounts, protection=protection))
     sender = Sender(person, CONTENT)
@@ -184,6 +193,7 @@ def test_without_an_account_it_goes_on_to_arrive_and_its_job_says_why(hands: Han
     assert_stored_once(sender, sender.person.work())
 
 
+@pytest.mark.long
 def test_a_throttled_account_keeps_nothing_from_arriving(sender: Sender) -> None:
     sender.send(PART)
     for account in sender.person.memory:
@@ -198,6 +208,7 @@ def test_a_throttled_account_keeps_nothing_from_arriving(sender: Sender) -> None
     assert_stored_once(sender, sender.person.work())
 
 
+@pytest.mark.long
 def test_an_account_that_gets_full_meanwhile_is_left_out(hands: Hands) -> None:
     person = in_small(Person.new(*hands, accounts=3))
     sender = Sender(person, CONTENT)
@@ -233,6 +244,7 @@ def test_what_would_fail_for_good_fails_only_once_all_is_there(sender: Sender) -
     person.check_settled()
 
 
+@pytest.mark.long
 def test_tries_are_not_used_up_while_it_arrives(sender: Sender) -> None:
     person = sender.person
     sender.send(PART)

@@ -76,7 +76,7 @@ def test_a_web_that_is_killed_at_any_step_of_a_piece_loses_nothing(mortal: Morta
     assert step > 5
 
 
-@pytest.mark.parametrize("step", [3, 9, 16])
+@pytest.mark.parametrize("step", [9, *(pytest.param(n, marks=pytest.mark.long) for n in (3, 16))])
 def test_a_worker_that_is_killed_before_the_last_byte_loses_nothing(
     mortal: Mortal, step: int
 ) -> None:

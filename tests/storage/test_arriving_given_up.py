@@ -81,9 +81,7 @@ def a_run_is_stored_and_another_due(sender: Sender) -> None:
 
 STAGES = (nothing_is_whole, nobody_came_yet, a_worker_died_at_it, a_run_is_stored_and_another_due)
 CASES = [
-    pytest.param(
-        reach, give_up, marks=() if reach is STAGES[-1] or give_up is WAYS[0] else pytest.mark.long
-    )
+    pytest.param(reach, give_up, marks=() if reach is STAGES[-1] else pytest.mark.long)
     for reach in STAGES
     for give_up in WAYS
 ]
@@ -127,7 +125,9 @@ def gated(hands: Hands) -> tuple[Sender, Gate]:
     return Sender(person, CONTENT), gate
 
 
-@pytest.mark.parametrize("give_up", [by_its_sender, by_time, by_deleting_it])
+@pytest.mark.parametrize(
+    "give_up", [by_its_sender, *(pytest.param(way, marks=pytest.mark.long) for way in WAYS[1:3])]
+)
 def test_given_up_while_a_shard_is_on_its_way_nothing_of_it_is_left(
     gated: tuple[Sender, Gate], give_up: Callable[[Sender], None]
 ) -> None:
