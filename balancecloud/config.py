@@ -89,6 +89,8 @@ class Config:
     frame_log2: int = 16
     largest_shared_chunk: int = 5 * MIB  # a last chunk up to this shares a pack with others
     pack_quiet_seconds: float = 2.0  # a pack that is not full goes after so long without company
+    # A file over that is stored while it arrives, a run of whole chunks of about so much at a time.
+    early_bytes: int = 64 * MIB
     store_budget_bytes: int = 96 * MIB  # what a worker process holds of files it stores
     lease_seconds: float = 45.0
     heartbeat_seconds: float = 15.0

@@ -7,13 +7,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
 from bench.figures import Figure, Outcome
-from bench.rows import cpu, files, memory, repair, seal, seek, store, workers
+from bench.rows import cpu, early, files, memory, repair, seal, seek, store, workers
 from bench.run import Run, hash_speed
 
 Measure = Callable[[Run], list[Figure]]
 
 ROWS: dict[str, Measure] = {
     "store": store.measure,
+    "early": early.measure,
     "files": files.measure,
     "seek": seek.measure,
     "cpu": cpu.measure,

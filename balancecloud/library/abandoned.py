@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import Cancelled
-from balancecloud.library import quota, upload_ids
+from balancecloud.library import early, quota, upload_ids
 from balancecloud.models.jobs import Job, JobEvent
 from balancecloud.models.library import Node, Upload, Version
 from balancecloud.models.states import JobState, UploadState, VersionState
@@ -105,6 +105,7 @@ def remove_versions(
         .returning(Upload.id, Upload.reserved_bytes)
         .execution_options(synchronize_session=False)
     ).all()
+    early.take_back(session, user_id, ids)
     session.execute(delete(Version).where(Version.id.in_(ids)))
     # A cancelled version is only remembered by its job: no file is left for it.
     used = select(Version.file_id).where(

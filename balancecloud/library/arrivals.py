@@ -5,6 +5,7 @@ one that lost it to another, or whose upload is gone, finds that out and leaves 
 """
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from balancecloud.crypto.primitives import Buffer
 from balancecloud.crypto.spool_parts import PartRecord
 from balancecloud.errors import BalanceCloudError, BrokenUpload, Cancelled, TooLarge
-from balancecloud.library import resumables
+from balancecloud.library import early, resumables
 from balancecloud.library.batches import CANCELLED
 from balancecloud.library.resumables import LIFE
 from balancecloud.library.sealing import Envelope, OpenPart, part_row
@@ -47,6 +48,9 @@ MOST_PARTS: Final = 100_000
 AGAIN_BYTES: Final = 4 << 20
 # As much as that is read again before the first byte is taken; more only once all is there.
 SOON_BYTES: Final = 64 << 20
+
+
+Ring = Callable[[uuid.UUID], object]
 
 
 class Checksum(Protocol):
@@ -111,11 +115,25 @@ def claim(tools: Tools, user_id: uuid.UUID, resumable_id: uuid.UUID, offset: int
         return Held(row.id, version.id, version.job_id, envelope, owner, offset, row.length, part)
 
 
-class Arrival:
-    """Takes the plaintext of one request; only `finish` or `break_off` ends it, or `drop`."""
+def leave_to_tick(_work_id: uuid.UUID) -> None:
+    """Ring for nothing: what is due is found by the tick."""
 
-    def __init__(self, tools: Tools, held: Held, checksum: Checksum | None = None) -> None:
+
+class Arrival:
+    """Takes the plaintext of one request; only `finish` or `break_off` ends it, or `drop`.
+
+    What of a large file is whole meanwhile is rung for, to be stored while the rest arrives.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        held: Held,
+        checksum: Checksum | None = None,
+        ring: Ring = leave_to_tick,
+    ) -> None:
         self._tools = tools
+        self._ring = ring
         self._held = held
         self._checksum = checksum
         self._number = held.part
@@ -266,6 +284,8 @@ class Arrival:
         self._pending.clear()
         if self._prefix.length == self._closed:
             self._tools.hashes.keep(self._held.envelope.upload_id, self._prefix)
+        for work_id in early.note_durable(self._tools, self._held.envelope.upload_id):
+            self._ring(work_id)
 
     def _complete(self) -> Ended:
         """Record the last byte and queue the version, in one transaction: never one alone."""

@@ -52,9 +52,10 @@ def _committed(session: Session, job_id: uuid.UUID) -> Figures:
     """Return what the database knows: of all files what arrived, of those in work the rest."""
     of_job = Version.job_id == job_id
     arrived = session.scalar(select(func.sum(Version.received_bytes)).where(of_job))
+    is_early = (Version.state == VersionState.RECEIVING) & (Version.sealed_bytes > 0)
     rows = session.execute(
         select(Version.id, Version.sealed_bytes, Version.stored_bytes)
-        .where(of_job, Version.state == VersionState.STORING)
+        .where(of_job, (Version.state == VersionState.STORING) | is_early)
         .limit(MOST_IN_WORK)
     ).all()
     return Figures(

@@ -84,7 +84,12 @@ def take_in(session: Session, tools: Tools, whole: Whole) -> tuple[uuid.UUID, ..
     job = session.get_one(Job, version.job_id, with_for_update=True, populate_existing=True)
     if not _is_receiving(session, job.id):
         session.add(JobEvent(job_id=job.id, code="upload.received", args=_arrived(session, job.id)))
-    if job.state is JobState.RUNNING and not batches.is_on_its_way(session, job.id, version.id):
+    is_at_rest = version.state is VersionState.QUEUED  # nothing of it is being stored just now
+    if (
+        job.state is JobState.RUNNING
+        and is_at_rest
+        and not batches.is_on_its_way(session, job.id, version.id)
+    ):
         job.state = JobState.QUEUED
     return tuple(work_ids)
 

@@ -85,6 +85,7 @@ class Version(Base):
     mime_type: Mapped[str]
     modified_at: Mapped[datetime | None]
     job_id: Mapped[uuid.UUID | None] = mapped_column(index=True)
+    run_chunks: Mapped[int | None]  # chunks of a run, where storing began while it arrived
     error_code: Mapped[str | None]
     received_bytes: Mapped[Bytes64] = mapped_column(default=0, server_default=text("0"))
     sealed_bytes: Mapped[Bytes64] = mapped_column(default=0, server_default=text("0"))

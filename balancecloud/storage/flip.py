@@ -74,6 +74,7 @@ def _lock(session: Session, version_ids: Collection[uuid.UUID]) -> Sequence[Any]
     """Lock those of these versions that are still on their way."""
     columns = (
         Version.id,
+        Version.state,
         Version.user_id,
         Version.file_id,
         Version.number,
@@ -86,6 +87,7 @@ def _lock(session: Session, version_ids: Collection[uuid.UUID]) -> Sequence[Any]
 
 
 def _without_work(session: Session, locked: Sequence[Any]) -> list[Any]:
+    """Return those of which all is stored. One that still arrives has work that is not known."""
     open_work = set(
         session.scalars(
             select(Work.key).where(
@@ -95,7 +97,8 @@ def _without_work(session: Session, locked: Sequence[Any]) -> list[Any]:
             )
         )
     )
-    return [row for row in locked if row.id not in open_work]
+    whole = [row for row in locked if row.state is not VersionState.RECEIVING]
+    return [row for row in whole if row.id not in open_work]
 
 
 def _flip(session: Session, versions: Sequence[Any]) -> list[Flipped]:

@@ -80,6 +80,13 @@ def judge(error: Exception, attempt: int, attempts: int) -> Verdict:
     return Verdict(JobState.RETRYING, VersionState.QUEUED, seconds, is_a_try)
 
 
+# A file of which not all is there is not given up, or a retry could never complete it: it fails
+# by the same error once it arrived, or goes by its sender's wish.
+UNTIL_ALL_IS_THERE = Verdict(
+    JobState.RETRYING, VersionState.QUEUED, LONGEST_RETRY_SECONDS, is_a_try=False
+)
+
+
 def settle(tools: Tools, claim: Claim, error: Exception) -> None:
     """Record what stopped a claim. A lost lease is none of our business any more."""
     if isinstance(error, LeaseLost):
@@ -106,6 +113,8 @@ def _record(
         _record_forming(session, claim, error, code)
         return ()
     verdict = judge(error, claim.attempt, tools.config.attempts)
+    if verdict.seconds is None and _is_arriving(session, claim):
+        verdict = UNTIL_ALL_IS_THERE
     if isinstance(error, IntegrityError):
         logger.error("An integrity check failed (%s) in work %s.", error.cause, claim.id)
     if verdict.seconds is None:
@@ -114,13 +123,13 @@ def _record(
         postpone(session, claim, verdict.seconds, code, counts_as_try=verdict.is_a_try)
     # The job first: with its last version it ends, and the reason must be there by then.
     _show_in_job(session, claim, verdict, code)
-    if claim.kind in upkeep.MENDING:
-        upkeep.note_failure(session, claim)
     if claim.kind is WorkKind.STORE:
         _show_in_version(session, claim, verdict, code)
         _park_others(session, claim, verdict, code, error)
-    elif verdict.seconds is not None:
-        look_for_who_came_back(session, claim)
+        return ()
+    if claim.kind in upkeep.MENDING:
+        upkeep.note_failure(session, claim)
+    look_for_who_came_back(session, claim)
     return ()
 
 
@@ -172,10 +181,18 @@ def _is_cancelling(session: Session, claim: Claim) -> bool:
     return is_ours and state is JobState.CANCELLING
 
 
+def _is_arriving(session: Session, claim: Claim) -> bool:
+    """Say whether a claim stores a version while it arrives; the job is locked."""
+    state = session.scalar(select(Version.state).where(Version.id == claim.key))
+    return claim.kind is WorkKind.STORE and state is VersionState.RECEIVING
+
+
 def _show_in_version(session: Session, claim: Claim, verdict: Verdict, code: str) -> None:
     version = session.get(Version, claim.key, with_for_update=True)
     if version is None or version.state not in completion.UNFINISHED:
         return
+    if version.state is VersionState.RECEIVING:
+        return  # it goes on to arrive; its job says what keeps it from being stored meanwhile
     if verdict.version_state is VersionState.FAILED:
         completion.fail(session, version, code)
     else:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from balancecloud.config import Config
 from balancecloud.models.jobs import Work
 from balancecloud.models.library import Version
-from balancecloud.models.states import WorkKind
+from balancecloud.models.states import VersionState, WorkKind, WorkState
 from balancecloud.storage.work import (
     FORM_PRIORITY,
     STORE_PRIORITY,
@@ -37,15 +37,16 @@ class Cut:
 
     chunks: int
     has_tail: bool
+    run_chunks: int = RUN_CHUNKS
 
     @property
     def runs(self) -> range:
         """The numbers of the runs."""
-        return range(-(-self.chunks // RUN_CHUNKS))
+        return range(-(-self.chunks // self.run_chunks))
 
     def of_run(self, run: int) -> range:
         """Return the indexes of a run's chunks."""
-        return range(run * RUN_CHUNKS, min((run + 1) * RUN_CHUNKS, self.chunks))
+        return range(run * self.run_chunks, min((run + 1) * self.run_chunks, self.chunks))
 
 
 def total_chunks(version: Version) -> int:
@@ -54,10 +55,28 @@ def total_chunks(version: Version) -> int:
 
 
 def cut(version: Version, largest_shared: int) -> Cut:
-    """Decide which of a version's chunks are packs of their own: all but a small last one."""
+    """Decide which of a version's chunks are packs of their own: all but a small last one.
+
+    Where all else was stored while it arrived, the last one does not wait for company.
+    """
     total = total_chunks(version)
-    has_tail = version.size - (total - 1) * version.chunk_size <= largest_shared
-    return Cut(total - has_tail, has_tail)
+    is_small = version.size - (total - 1) * version.chunk_size <= largest_shared
+    has_tail = is_small and version.run_chunks is None
+    return Cut(total - has_tail, has_tail, _run_chunks(version))
+
+
+def queue_whole(session: Session, config: Config, version: Version) -> list[uuid.UUID]:
+    """Write down the runs of a version that are whole while the rest of it still arrives.
+
+    The version is locked. Its last run is left to `queue`, whatever arrived: what shows the
+    version is then always work that was written down after its last byte.
+    """
+    known = _known(session, version)
+    if version.run_chunks is None:
+        version.run_chunks = max(1, config.early_bytes // version.chunk_size)
+    whole = min(version.received_bytes // version.chunk_size, total_chunks(version) - 1)
+    new = [run for run in range(whole // version.run_chunks) if run not in known]
+    return insert_runs(session, version, new, STORE_PRIORITY)[:MOST_RINGS]
 
 
 def queue(session: Session, config: Config, versions: Sequence[Version]) -> list[uuid.UUID]:
@@ -70,7 +89,9 @@ def queue(session: Session, config: Config, versions: Sequence[Version]) -> list
     waiting = set()
     for version in versions:
         wanted = cut(version, config.largest_shared_chunk)
-        made += insert_runs(session, version, wanted.runs, STORE_PRIORITY)[:MOST_RINGS]
+        known = _take_over(session, version) if version.run_chunks else {}
+        new = [run for run in wanted.runs if run not in known]
+        made += insert_runs(session, version, new, STORE_PRIORITY)[:MOST_RINGS]
         if wanted.has_tail:
             insert_runs(session, version, [TAIL], WAITS_FOR_A_PACK)
             waiting.add(version.user_id)
@@ -83,15 +104,45 @@ def queue_forming(session: Session, config: Config, user_id: uuid.UUID) -> uuid.
     return insert_work(session, WorkKind.FORM, user_id, user_id, None, FORM_PRIORITY, quiet)
 
 
-def find_cut(session: Session, version: Version) -> Cut:
+def indexes(session: Session, version: Version, run: int) -> range:
+    """Return the indexes of the chunks of a run."""
+    if version.state is VersionState.RECEIVING:
+        # All of it arrived, and the last chunk is not among it.
+        return Cut(total_chunks(version), False, _run_chunks(version)).of_run(run)
+    return _find_cut(session, version).of_run(run)
+
+
+def _run_chunks(version: Version) -> int:
+    return version.run_chunks or RUN_CHUNKS
+
+
+def _known(session: Session, version: Version) -> dict[int, WorkState]:
+    """Return the runs of a version that a row stands for."""
+    rows = session.execute(
+        select(Work.run, Work.state).where(Work.kind == WorkKind.STORE, Work.key == version.id)
+    )
+    return {run: state for run, state in rows}  # noqa: C416 - rows are no pairs to mypy
+
+
+def _take_over(session: Session, version: Version) -> dict[int, WorkState]:
+    """Return the runs of a version that were written down while it arrived.
+
+    Where one is in a worker's hands, the version is being stored already.
+    """
+    known = _known(session, version)
+    if WorkState.LEASED in known.values():
+        version.state = VersionState.STORING
+    return known
+
+
+def _find_cut(session: Session, version: Version) -> Cut:
     """Return how a version was cut, and write down the runs that no row stands for.
 
     An earlier release wrote one row for all chunks of a version.
     """
-    rows = set(
-        session.scalars(select(Work.run).where(Work.kind == WorkKind.STORE, Work.key == version.id))
-    )
-    found = Cut(total_chunks(version) - (TAIL in rows), TAIL in rows)
+    rows = _known(session, version)
+    has_tail = TAIL in rows
+    found = Cut(total_chunks(version) - has_tail, has_tail, _run_chunks(version))
     missing = [run for run in found.runs if run not in rows]
     if missing:
         insert_runs(session, version, missing, STORE_PRIORITY)

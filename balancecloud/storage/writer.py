@@ -87,15 +87,22 @@ def _begin(session: Session, tools: Tools, claim: Claim) -> Run | None:
         bury(session, claim, version.error_code or IntegrityError.code)
         return None
     source = spooled.of_version(session, tools.keys, version.id)
-    if source is None or source.length != version.size:
+    indexes = runs.indexes(session, version, claim.run)
+    if source is None or not _holds(source, version, indexes):
         raise IntegrityError("length")
     _mark_running(session, claim, version)
-    indexes = runs.find_cut(session, version).of_run(claim.run)
     keys = _keys(session, tools, version)
     found = intents.of_chunks(session, version.id, indexes)
     session.flush()
     session.expunge(version)
     return Run(version, keys, source, indexes, found)
+
+
+def _holds(source: SpooledUpload, version: Version, indexes: range) -> bool:
+    """Say whether the spool holds what is to be stored: all of a version unless it arrives."""
+    if version.state is VersionState.RECEIVING:
+        return source.length >= indexes.stop * version.chunk_size
+    return source.length == version.size
 
 
 def _keys(session: Session, tools: Tools, version: Version) -> VersionKeys:
@@ -104,7 +111,8 @@ def _keys(session: Session, tools: Tools, version: Version) -> VersionKeys:
 
 
 def _mark_running(session: Session, claim: Claim, version: Version) -> None:
-    version.state = VersionState.STORING
+    if version.state is not VersionState.RECEIVING:
+        version.state = VersionState.STORING
     version.error_code = None
     job = session.get(Job, claim.job_id, with_for_update=True) if claim.job_id else None
     if job is not None and job.state in {JobState.QUEUED, JobState.RETRYING, JobState.NEEDS_YOU}:

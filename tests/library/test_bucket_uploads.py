@@ -22,6 +22,7 @@ from tests.library.resumable import CONTENT as RESUMED
 from tests.library.resumable import Wrong, another_process, begin
 from tests.services import bucket_server
 from tests.services.bucket_server import BucketServer
+from tests.storage.arriving import PART, Sender, assert_stored_once, in_small
 from tests.storage.world import Person, make_tools
 
 pytestmark = pytest.mark.real
@@ -162,3 +163,13 @@ def parts_in(spool: object) -> set[int]:
     entries = spool._line.operator.list("", recursive=True)
     names = [entry.path.rpartition("/")[2] for entry in entries]
     return {int(name.partition(".")[0]) for name in names if name}
+
+
+def test_what_arrives_in_a_bucket_is_stored_meanwhile(person: Person) -> None:
+    sender = Sender(in_small(person), CONTENT[: 3 * PART])
+    sender.send(PART)
+    assert person.work() == []
+    assert sender.stages().stored == PART
+    sender.send_rest()
+
+    assert_stored_once(sender, person.work())

@@ -13,7 +13,6 @@ from werkzeug.http import http_date
 from balancecloud.errors import (
     BalanceCloudError,
     BrokenUpload,
-    Cancelled,
     Invalid,
     LengthRequired,
     TooLarge,
@@ -221,8 +220,8 @@ def _receive(
         raise TooLarge
     try:
         held = arrivals.claim(gateway, user_id, standing.id, offset)
-        return _take(Arrival(gateway, held, checksum), body)
-    except Cancelled:
+        return _take(Arrival(gateway, held, checksum, context.doorbell().ring), body)
+    except BalanceCloudError:
         giving_up.end_cancelled(gateway, standing.id)
         raise
 
