@@ -41,6 +41,9 @@ LEASE: Final = timedelta(seconds=5)
 NOTE_SECONDS: Final = 1.0
 # On a slow line a part ends after this time, so that no more than that is ever sent again.
 PART_SECONDS: Final = 5.0
+# Each request and each 5 seconds make a part, and whoever stores the file holds all their rows:
+# 1 TiB in pieces of 16 MiB has 65,536 of them.
+MOST_PARTS: Final = 100_000
 # What is read at once when sealed bytes are hashed again: whole frames.
 AGAIN_BYTES: Final = 4 << 20
 # As much as that is read again before the first byte is taken; more only once all is there.
@@ -88,7 +91,7 @@ def claim(tools: Tools, user_id: uuid.UUID, resumable_id: uuid.UUID, offset: int
     """Take the lease of an upload to go on at this offset.
 
     UploadLocked while another request brings bytes, OffsetConflict when it goes on elsewhere,
-    UploadGone or Cancelled when nobody wants it any more.
+    UploadGone or Cancelled when nobody wants it any more, TooLarge in too many pieces.
     """
     owner = uuid.uuid4()
     with tools.sessions.begin() as session:
@@ -99,6 +102,8 @@ def claim(tools: Tools, user_id: uuid.UUID, resumable_id: uuid.UUID, offset: int
             raise UploadLocked
         if version.received_bytes != offset:
             raise OffsetConflict
+        if row.next_part >= MOST_PARTS:
+            raise TooLarge("This upload came in too many pieces. Send it anew, in larger ones.")
         upload = session.scalars(select(Upload).where(Upload.version_id == version.id)).one()
         key = spooled.upload_key(tools.keys, upload)
         row.owner, part = owner, row.next_part

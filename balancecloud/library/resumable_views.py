@@ -14,7 +14,7 @@ from balancecloud.models.library import Node, Upload, Version
 from balancecloud.models.resumables import Resumable
 from balancecloud.models.states import UploadState, VersionState
 
-MOST_LISTED: Final = 500
+MOST_LISTED: Final = 2000  # as many as one may have
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,9 @@ def _is_reading() -> bool:
 
 
 def _is_not_counted() -> bool:
-    if not request.path.startswith("/api/") or request.endpoint in UPLOADS:
+    if not request.path.startswith("/api/"):
+        return True
+    if request.endpoint in UPLOADS and not _is_reading():
         return True
     return not _is_no_poll()
 

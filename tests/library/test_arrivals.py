@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.config import Config
 from balancecloud.crypto.primitives import Buffer
-from balancecloud.errors import Cancelled, NoSpoolSpace, TooMany
+from balancecloud.errors import Cancelled, NoSpoolSpace, TooLarge, TooMany
 from balancecloud.library import (
     abandoned,
     arrivals,
@@ -329,6 +329,17 @@ def test_t_28_nobody_opens_uploads_without_end(
 
     with pytest.raises(TooMany):
         begin(person, 1, "c")
+
+
+def test_t_28_an_upload_does_not_come_in_pieces_without_end(
+    upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "MOST_PARTS", 2)
+    upload.send(0, 1)
+    upload.send(1, 2)
+
+    with pytest.raises(TooLarge):
+        upload.claim(2)
 
 
 def test_a_job_goes_on_when_another_file_of_its_batch_comes(person: Person) -> None:

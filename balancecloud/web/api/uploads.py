@@ -10,7 +10,14 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnsupportedMediaType
 from werkzeug.http import http_date
 
-from balancecloud.errors import BalanceCloudError, BrokenUpload, Invalid, LengthRequired, TooLarge
+from balancecloud.errors import (
+    BalanceCloudError,
+    BrokenUpload,
+    Cancelled,
+    Invalid,
+    LengthRequired,
+    TooLarge,
+)
 from balancecloud.library import arrivals, giving_up, resumable_views, resumables
 from balancecloud.library.arrivals import Arrival, Ended
 from balancecloud.library.batches import Group
@@ -94,6 +101,8 @@ def create() -> ResponseReturnValue:
 def one(upload_id: uuid.UUID) -> ResponseReturnValue:
     with _body() as body:
         method = request.headers.get(OVERRIDE, request.method).upper()
+        if method == "OPTIONS":
+            return options()
         _check_call(method)
         standing = _look(upload_id)
         if method == "DELETE":
@@ -109,10 +118,12 @@ def one(upload_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.after_request
 def speak_tus(response: Response) -> Response:
     """Say in every answer which version is spoken, and where a limit was met, the limit."""
-    if request.method != "OPTIONS":
+    if "Tus-Extension" not in response.headers:
         response.headers["Tus-Resumable"] = tus_headers.VERSION
     if response.status_code == 412:
         response.headers["Tus-Version"] = tus_headers.VERSION
+    if response.status_code == 423:
+        response.headers["Retry-After"] = str(int(arrivals.LEASE.total_seconds()))
     if response.status_code == 413:
         response.headers["Tus-Max-Size"] = str(context.config().largest_file_bytes)
     return response
@@ -211,7 +222,7 @@ def _receive(
     try:
         held = arrivals.claim(gateway, user_id, standing.id, offset)
         return _take(Arrival(gateway, held, checksum, context.doorbell().ring), body)
-    except BalanceCloudError:
+    except Cancelled:
         giving_up.end_cancelled(gateway, standing.id)
         raise
 

@@ -142,10 +142,12 @@ def test_an_override_is_the_method_whatever_carries_it(sender: Sender) -> None:
     )
     looked = sender.call("POST", path, X_HTTP_Method_Override="HEAD")
     ignored = sender.call("DELETE", path, X_HTTP_Method_Override="HEAD")
+    options = sender.call("POST", path, X_HTTP_Method_Override="OPTIONS")
     through_head = sender.call("HEAD", path, X_HTTP_Method_Override="DELETE")
 
     assert (patched.status_code, posted.status_code) == (204, 204)
     assert looked.headers["Upload-Offset"] == ignored.headers["Upload-Offset"] == "8"
+    assert options.headers["Tus-Version"] == "1.0.0"
     assert through_head.status_code == 204
     assert sender.call("HEAD", path).status_code in {404, 410}
 
