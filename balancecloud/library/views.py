@@ -357,6 +357,8 @@ class JobDetail:
     happenings: tuple[Happening, ...] = field(default=())
     can_cancel: bool = False
     can_retry: bool = False
+    can_pause: bool = False
+    can_resume: bool = False
     callout: Words | None = None  # a sentence, only when there is something to know
     waits_for: tuple[AccountView, ...] = ()  # accounts in trouble that take part, or would
     as_of: datetime | None = None

@@ -40,6 +40,7 @@ class Job(Base):
         states("kind", JobKind),
         states("state", JobState),
         Index("ix_jobs_user", "user_id", "created_at"),
+        Index("ix_jobs_paused", "id", postgresql_where=text("state = 'paused'")),
     )
 
 

@@ -15,9 +15,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import LeaseLost
-from balancecloud.models.jobs import Work
+from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Version
-from balancecloud.models.states import WorkKind, WorkState
+from balancecloud.models.states import JobState, WorkKind, WorkState
 
 STORE_PRIORITY: Final = 10
 FORM_PRIORITY: Final = 10
@@ -338,7 +338,13 @@ def _is_ours(claim: Claim) -> ColumnElement[bool]:
 
 def _claimable() -> ColumnElement[bool]:
     is_free = or_(and_(Work.state == WorkState.DUE, Work.due_at <= _now()), _lease_over())
-    return and_(Work.priority < WAITS_FOR_A_PACK, is_free)
+    return and_(Work.priority < WAITS_FOR_A_PACK, is_free, not_paused())
+
+
+def not_paused() -> ColumnElement[bool]:
+    """Say of work that no person paused its job. The paused ones are few and have an index."""
+    paused = select(Job.id).where(Job.state == JobState.PAUSED)
+    return or_(Work.job_id.is_(None), Work.job_id.not_in(paused))
 
 
 def _lease_over() -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import Invalid
-from balancecloud.library import jobs
+from balancecloud.library import job_pausing, jobs
 from balancecloud.web import context
 from balancecloud.web.api.respond import answer
 from balancecloud.web.conditional import unless_known
@@ -38,6 +38,16 @@ def show(job_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.post("/<uuid:job_id>/cancel")
 def cancel(job_id: uuid.UUID) -> ResponseReturnValue:
     return _accept(jobs.cancel, job_id)
+
+
+@blueprint.post("/<uuid:job_id>/pause")
+def pause(job_id: uuid.UUID) -> ResponseReturnValue:
+    return _accept(job_pausing.pause, job_id)
+
+
+@blueprint.post("/<uuid:job_id>/resume")
+def resume(job_id: uuid.UUID) -> ResponseReturnValue:
+    return _accept(job_pausing.resume, job_id)
 
 
 @blueprint.post("/<uuid:job_id>/retry")
