@@ -99,6 +99,16 @@ def by_id(session: Session, config: Config, session_id: uuid.UUID) -> SignIn | N
     return _find(session, config, SessionRow.id == session_id, "bearer")
 
 
+def lives(session: Session, config: Config, session_id: uuid.UUID) -> bool:
+    """Say whether a sign-in of either kind still lives and its person may use it."""
+    found = (
+        select(SessionRow.id)
+        .join(User, User.id == SessionRow.user_id)
+        .where(SessionRow.id == session_id, User.is_active, _alive(config))
+    )
+    return session.scalar(found) is not None
+
+
 def _find(
     session: Session, config: Config, which: ColumnElement[bool], kind: Kind
 ) -> SignIn | None:

@@ -43,6 +43,7 @@ FILTERS: Final[Mapping[str, tuple[str, ...] | None]] = {
     "all": None,
 }
 MOST_SHOWN: Final = 100
+MOST_LOGGED: Final = 10_000
 CANCELLABLE: Final = (*job_pausing.PAUSABLE, JobState.PAUSED)
 
 
@@ -146,6 +147,15 @@ def list_waits(
     linked = account_views.list_accounts(session, config, user_id) if waiting else ()
     words = {job.id: job_waits.waits(job, linked) for job in waiting}
     return {job_id: found for job_id, found in words.items() if found is not None}
+
+
+def log(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[str]:
+    """Return what happened to a job as lines of text, the oldest first; NotFound as `job_view`."""
+    row = job_rows.own(session, user_id, job_id)
+    title = job_views.views(session, [row], {})[0].title
+    lines = list_happenings(session, row.id, MOST_LOGGED)
+    told = [f"{line.at:%Y-%m-%d %H:%M:%S} UTC  {line.sentence}" for line in reversed(lines)]
+    return [title, "", *told]
 
 
 def cancel(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid.UUID]:

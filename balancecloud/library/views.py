@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from balancecloud.library.wording import Words
 
@@ -341,6 +341,8 @@ class Happening:
     at: datetime
     level: str
     sentence: str
+    code: str = ""
+    values: tuple[tuple[str, Any], ...] = ()  # codes and numbers, never a name
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,7 +221,7 @@ class ProgressStore:
         """Return the versions that moved since `run.seq`; None when that is not known any more."""
         try:
             now = self._redis.hmget(_key(job_id), ["run", "seq"])
-            entries = self._redis.xrange(_events(job_id))
+            entries = self._redis.xrange(_events(job_id)) or []
         except RedisError:
             return None
         if now[0] is None or _text(now[0]) != run or seq > int(now[1] or 0):
@@ -235,7 +235,7 @@ class ProgressStore:
             word
             for at, values in told
             if at > seq
-            for word in " ".join(map(_text, values.values())).split()
+            for word in " ".join(map(_text, (values or {}).values())).split()
         ]
         return None if MANY in words else {uuid.UUID(word) for word in words}
 

@@ -7,6 +7,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 
 from flask import Flask, Response, current_app, g, has_request_context, request
@@ -23,7 +24,9 @@ from balancecloud.identity.sessions import Origin, SignIn
 from balancecloud.library.gateway import Gateway
 from balancecloud.live.doorbell import Doorbell
 from balancecloud.live.progress import ProgressStore
+from balancecloud.web.json_values import ApiJson
 from balancecloud.web.limits import Limits
+from balancecloud.web.streams import Streams
 
 KEY: Final = "balancecloud"
 BEARER: Final = "bearer"
@@ -41,6 +44,7 @@ class Parts:
     doorbell: Doorbell
     progress: ProgressStore
     limits: Limits
+    streams: Streams
 
 
 def install(app: Flask, parts: Parts) -> None:
@@ -74,6 +78,11 @@ def doorbell() -> Doorbell:
 def progress() -> ProgressStore:
     """Return the live figures of running jobs."""
     return parts().progress
+
+
+def json() -> ApiJson:
+    """Return how values are written, for what is written after the request."""
+    return cast("ApiJson", current_app.json)
 
 
 def request_id() -> str:
@@ -192,6 +201,12 @@ def claims() -> tokens.Claims:
     if signed_in is None or signed_in.claims is None:
         raise NotSignedIn
     return signed_in.claims
+
+
+def token_end() -> datetime | None:
+    """Return when the bearer token of this request ends; None for a browser's session."""
+    signed_in = _signed_in()
+    return signed_in.claims.expires_at if signed_in and signed_in.claims else None
 
 
 def require_recent_sign_in() -> None:

@@ -4,7 +4,7 @@ import dataclasses
 import uuid
 from collections.abc import Callable
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,7 @@ from balancecloud.web import context
 from balancecloud.web.api.respond import answer
 from balancecloud.web.conditional import unless_known
 from balancecloud.web.job_json import detail_json
+from balancecloud.web.job_stream import stream
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
 
@@ -56,6 +57,20 @@ def state(job_id: uuid.UUID) -> ResponseReturnValue:
     detail = _detail(job_id)
     facts = detail_json(detail)
     return unless_known(_run(detail), facts, lambda: answer(facts))
+
+
+@blueprint.get("/<uuid:job_id>/events")
+@context.background
+def events(job_id: uuid.UUID) -> ResponseReturnValue:
+    return stream(job_id)
+
+
+@blueprint.get("/<uuid:job_id>/log")
+def log(job_id: uuid.UUID) -> ResponseReturnValue:
+    lines = jobs.log(context.session(), context.person().id, job_id)
+    response = Response("".join(f"{line}\n" for line in lines), mimetype="text/plain")
+    response.headers["Content-Disposition"] = f'attachment; filename="job-{job_id}.txt"'
+    return response
 
 
 @blueprint.post("/<uuid:job_id>/cancel")

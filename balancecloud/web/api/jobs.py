@@ -13,6 +13,7 @@ from balancecloud.web import context
 from balancecloud.web.api.respond import answer
 from balancecloud.web.conditional import unless_known
 from balancecloud.web.job_json import job_json
+from balancecloud.web.job_stream import stream
 
 blueprint = Blueprint("api_jobs", __name__, url_prefix="/api/jobs")
 
@@ -33,6 +34,12 @@ def show(job_id: uuid.UUID) -> ResponseReturnValue:
     job = jobs.job_view(context.session(), context.progress(), context.person().id, job_id)
     facts = job_json(job)
     return unless_known(f"{job.progress.run}.{job.progress.seq}", facts, lambda: answer(facts))
+
+
+@blueprint.get("/<uuid:job_id>/events")
+@context.background
+def events(job_id: uuid.UUID) -> ResponseReturnValue:
+    return stream(job_id)
 
 
 @blueprint.post("/<uuid:job_id>/cancel")
