@@ -135,6 +135,7 @@ def get_job(
         can_resume=row.state is JobState.PAUSED,
         callout=job_sentences.callout(row, has_accounts=bool(linked)),
         waits_for=job_waits.in_trouble(row.state, linked, taking_part),
+        speeds=job_views.speeds(watch.progress, row),
         as_of=watch.clock.now(),
     )
 

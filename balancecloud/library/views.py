@@ -346,6 +346,15 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeedSample:
+    """Bytes a second at a moment, in seconds before the newest of the samples."""
+
+    ago: int
+    received: int
+    stored: int
+
+
+@dataclass(frozen=True, slots=True)
 class JobDetail:
     """Everything a job's page shows."""
 
@@ -363,4 +372,5 @@ class JobDetail:
     can_resume: bool = False
     callout: Words | None = None  # a sentence, only when there is something to know
     waits_for: tuple[AccountView, ...] = ()  # accounts in trouble that take part, or would
+    speeds: tuple[SpeedSample, ...] = ()  # of the last two minutes, the oldest first
     as_of: datetime | None = None
