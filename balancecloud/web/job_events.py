@@ -33,9 +33,8 @@ def changes(before: JobDetail, now: JobDetail) -> Iterator[Event]:
         return
     yield from _moved(before, now)
     yield from _cells(before.chunk_map, now.chunk_map)
-    known = set(before.happenings)
     for line in reversed(now.happenings):
-        if line not in known:
+        if line not in before.happenings:
             facts = {"at": line.at, "level": line.level, "msg": line.code}
             yield "log", {**facts, "args": dict(line.values), "text": line.sentence}
     if before.job.state != now.job.state:

@@ -1,6 +1,7 @@
 """A job's events as they are sent: what changed, to whom, how long, and never more than a few."""
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -282,3 +283,37 @@ def test_the_log_is_a_text_with_all_that_happened(
     lines = answer.get_data(as_text=True).splitlines()
     assert lines[0] == "Uploading “tour.bin” to All files"
     assert lines[-1].endswith("1 file received and sealed on this server.")
+
+
+def test_page_and_api_say_the_same_at_every_moment(
+    app: Flask, browser: Browser, owner: Program, job_id: str
+) -> None:
+    browser.sign_in()
+    start(app, job_id)
+    for sealed in (0, 1, 3, 5, 7):
+        tell(app, job_id, sealed)
+        told = owner.call("GET", f"/api/jobs/{job_id}").get_json()["progress"]["bytes"]
+        state = browser.get(f"/jobs/{job_id}/state").get_json()["progress"]["bytes"]
+        page = browser.get(f"/jobs/{job_id}").get_data(as_text=True)
+
+        figures = [int(text) for text in re.findall(r'<p class="figure">(\d+)<small>', page)]
+        percents = [100 * told[stage] // told["total"] for stage in ("received", "sealed")]
+        assert state == told
+        assert told["sealed"] == sealed
+        assert figures == [*percents, min(99, 100 * told["stored"] // told["total"])]
+
+
+def test_a_person_pauses_and_resumes_and_a_program_is_told_where_it_cannot(
+    app: Flask, browser: Browser, owner: Program, job_id: str
+) -> None:
+    browser.sign_in()
+    page = f"/jobs/{job_id}"
+
+    paused = browser.submit(page, {}, f"{page}/pause")
+    assert (paused.status_code, paused.headers["Location"]) == (303, page)
+    assert "This job is paused." in browser.get(page).get_data(as_text=True)
+    resumed = owner.call("POST", f"/api{page}/resume")
+    again = owner.call("POST", f"/api{page}/resume")
+
+    assert (resumed.status_code, resumed.get_json()["state"]) == (202, "queued")
+    assert (again.status_code, again.get_json()["code"]) == (409, "state_conflict")

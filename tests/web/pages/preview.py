@@ -358,6 +358,9 @@ def build(theme: str = "system") -> Flask:
     filters.register(app, clock)
     app.add_url_rule("/", "index", index)
     app.add_url_rule("/<name>", "page", page)
+    # What a job's page asks for by itself: there is no stream, and nothing changed.
+    app.add_url_rule("/jobs/<uuid:_>/events", "events", lambda _: ("", 204))
+    app.add_url_rule("/jobs/<uuid:_>/body", "body", lambda _: ("", 304))
 
     @app.context_processor
     def common() -> dict[str, object]:
