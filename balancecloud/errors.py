@@ -6,7 +6,7 @@ Each has a stable `code`, an HTTP `status` and a sentence safe to show to the pe
     ├── ConfigError                    the process refuses to start
     ├── IntegrityError                 stored bytes are not what was stored; `cause` is for the log
     ├── Unavailable                    too few shards answer just now
-    ├── LeaseLost, Cancelled, Paused, ShuttingDown   another worker, a person, this server ends it
+    ├── LeaseLost, Cancelled, ShuttingDown   another worker, a person, this server ends the work
     ├── Refused                        what a person asked cannot be done
     │   ├── NotSignedIn, BadCredentials, RegistrationClosed, EmailTaken, SignInAgainFirst, Forbidden
     │   ├── NotFound, Invalid (fields) 404, 422
@@ -77,14 +77,6 @@ class Cancelled(BalanceCloudError):
     code = "cancelled"
     status = 409
     sentence = "This job was cancelled."
-
-
-class Paused(BalanceCloudError):
-    """A person paused the job this work belongs to; what is left of it waits to be resumed."""
-
-    code = "paused"
-    status = 409
-    sentence = "This job is paused."
 
 
 class ShuttingDown(BalanceCloudError):

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from balancecloud.errors import BalanceCloudError, LeaseLost, Paused, ShuttingDown
+from balancecloud.errors import BalanceCloudError, LeaseLost, ShuttingDown
 from balancecloud.jobs.bench import Bench, Stop
 from balancecloud.jobs.delete import delete
 from balancecloud.jobs.form import form
@@ -22,7 +22,7 @@ from balancecloud.models.states import WorkKind
 from balancecloud.storage import outcome, work
 from balancecloud.storage.heartbeat import Heartbeat, Lease
 from balancecloud.storage.outcome import KeepsDying, settle
-from balancecloud.storage.work import Claim
+from balancecloud.storage.work import Claim, Paused
 
 # A worker starts afresh after this long, so that nothing it holds grows old.
 LONGEST_LOOK_SECONDS: Final = 600.0

@@ -5,12 +5,12 @@ from typing import Final
 
 from sqlalchemy import select
 
-from balancecloud.errors import Cancelled, LeaseLost, Paused, ShuttingDown
+from balancecloud.errors import Cancelled, LeaseLost, ShuttingDown
 from balancecloud.jobs.bench import Bench
 from balancecloud.models.jobs import Job
 from balancecloud.models.states import JobState, WorkKind
 from balancecloud.storage.heartbeat import Heartbeat
-from balancecloud.storage.work import Claim
+from balancecloud.storage.work import Claim, Paused
 
 # Who cancels or pauses is obeyed within two seconds; the row is not read more often than this.
 SECONDS_BETWEEN_LOOKS: Final = 1.0

@@ -20,7 +20,6 @@ from balancecloud.errors import (
     IntegrityError,
     LeaseLost,
     NeedsUser,
-    Paused,
     Temporary,
     Unavailable,
 )
@@ -38,7 +37,7 @@ from balancecloud.storage.parking import (
 )
 from balancecloud.storage.placement import NoPlace
 from balancecloud.storage.tools import Tools
-from balancecloud.storage.work import Claim, bury, finish, postpone
+from balancecloud.storage.work import Claim, Paused, bury, finish, postpone
 
 logger = logging.getLogger(__name__)
 

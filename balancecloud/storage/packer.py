@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from balancecloud.errors import IntegrityError, Paused, Unavailable
+from balancecloud.errors import IntegrityError, Unavailable
 from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Version
 from balancecloud.models.states import JobState, VersionState, WorkKind, WorkState
@@ -26,7 +26,7 @@ from balancecloud.storage.packing import VersionKeys
 from balancecloud.storage.pipeline import Pipeline
 from balancecloud.storage.tools import Tools
 from balancecloud.storage.waiting import Batch, Group, Waiting
-from balancecloud.storage.work import TAIL, Claim, finish, not_paused, postpone, take
+from balancecloud.storage.work import TAIL, Claim, Paused, finish, not_paused, postpone, take
 
 Stop = Callable[[], None]
 # A person who pauses is obeyed within two seconds.

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, extract, func, or_, se
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from balancecloud.errors import LeaseLost
+from balancecloud.errors import BalanceCloudError, LeaseLost
 from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Version
 from balancecloud.models.states import JobState, WorkKind, WorkState
@@ -30,6 +30,14 @@ WAITS_FOR_A_PACK: Final = 1000
 TAIL: Final = -1
 
 logger = logging.getLogger(__name__)
+
+
+class Paused(BalanceCloudError):
+    """A person paused the job this work belongs to; what is left of it waits to be resumed."""
+
+    code = "paused"
+    status = 409
+    sentence = "This job is paused."
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from balancecloud.errors import NotFound, Paused, StateConflict, Unreachable
+from balancecloud.errors import NotFound, StateConflict, Unreachable
 from balancecloud.library import job_pausing, jobs
 from balancecloud.live.progress import ProgressStore
 from balancecloud.models.states import JobState, VersionState, WorkKind
 from balancecloud.storage import outcome
+from balancecloud.storage.work import Paused
 from tests.library.jobs.looking import detail_of, set_job
 from tests.storage.world import CHUNK, Person, stop_at
 
