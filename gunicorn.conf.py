@@ -1,5 +1,9 @@
 """gunicorn: one or two processes of sixteen threads. `--bind` and WEB_CONCURRENCY say the rest."""
 
+import signal
+from types import FrameType
+from typing import Any
+
 worker_class = "gthread"
 threads = 16
 worker_connections = 200  # more than threads: slow peers wait without holding one
@@ -26,3 +30,15 @@ umask = 0o077
 control_socket_disable = True  # nobody steers us through a socket
 errorlog = "-"
 accesslog = None  # the application writes a line per request, without queries
+
+
+def post_worker_init(worker: Any) -> None:
+    """Have event streams end as soon as the process is asked to, so that nobody waits for them."""
+    streams = worker.wsgi.extensions["balancecloud"].streams
+    before = signal.getsignal(signal.SIGTERM)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        streams.closing.set()
+        before(number, frame)
+
+    signal.signal(signal.SIGTERM, end)

@@ -61,6 +61,7 @@ from balancecloud.web.context import Parts
 from balancecloud.web.json_values import ApiJson
 from balancecloud.web.limits import Limits
 from balancecloud.web.proxies import TrustedProxies
+from balancecloud.web.streams import Streams
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 BLUEPRINTS: Final = (
@@ -161,6 +162,7 @@ def build_parts(app: Flask, config: Config, clock: Clock) -> Parts:
         progress=ProgressStore(redis, clock),
         limits=Limits(config, redis.connection_pool),
         viewer=Viewer(Darkroom()),
+        streams=Streams(),
     )
 
 

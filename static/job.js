@@ -1,22 +1,38 @@
 // A job's page, live: asks for its body again and again and changes only what differs.
 // The answer is read as a document, so no text is ever turned into markup by a script.
+// Of the tabs that show a job one leads: it polls, or hears of changes by a stream, and tells the others.
 
 const HIDDEN_FOR_LONG = 60_000;
 const AFTER_A_FAILURE = 5_000;
+const BESIDE_A_STREAM = 15_000;
+const LEAST_BETWEEN = 500;
+const TOLD = ["reset", "progress", "file", "chunks", "account", "log", "state"];
 
 const place = document.querySelector("#job");
 const stopped = document.querySelector("#stopped");
 const status = document.querySelector("#status");
+const { job: path, events } = place.dataset;
+const tabs = new BroadcastChannel(events);
+const said = new Set();
 
 let etag = "";
 let lastAnswer = new Date();
-let hiddenSince = 0;
+let lastAsked = 0;
+let hiddenSince = Date.now();
 let resting = false;
-let said = "";
+let asking = false;
+let timer = 0;
+let stream = null;
+let stopLeading = null;
+
+// --- asking -----------------------------------------------------------------------------------
 
 function ask() {
+  if (asking) return;
+  asking = true;
+  lastAsked = Date.now();
   const request = new XMLHttpRequest();
-  request.open("GET", place.dataset.job);
+  request.open("GET", path);
   request.responseType = "document";
   request.timeout = 10_000;
   if (etag) request.setRequestHeader("If-None-Match", etag);
@@ -27,6 +43,7 @@ function ask() {
 }
 
 function take(request) {
+  asking = false;
   if (request.status === 401 || request.status === 404) return location.reload();
   const body = request.status === 200 ? request.response?.querySelector("#job-body") : null;
   if (!body && request.status !== 304) return lose();
@@ -42,9 +59,11 @@ function show(body, tag) {
   morph(place.querySelector("#job-body"), body);
   place.querySelector("#job-body").dispatchEvent(new Event("localise", { bubbles: true }));
   say();
+  if (stopLeading) tabs.postMessage("look");
 }
 
 function lose() {
+  asking = false;
   const at = stopped.querySelector("time");
   at.dateTime = lastAnswer.toISOString();
   at.textContent = lastAnswer.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
@@ -55,22 +74,63 @@ function lose() {
 
 function next() {
   const seconds = Number(place.querySelector("#job-body").dataset.every);
-  if (seconds) wait(seconds * 1000);
+  if (!seconds) closeStream();
+  else if (stopLeading) wait(stream?.readyState === EventSource.OPEN ? BESIDE_A_STREAM : seconds * 1000);
 }
 
 function wait(milliseconds) {
-  setTimeout(() => {
-    resting = document.hidden && Date.now() - hiddenSince > HIDDEN_FOR_LONG;
-    if (!resting) ask();
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    if (document.hidden && Date.now() - hiddenSince > HIDDEN_FOR_LONG) rest();
+    else ask();
   }, milliseconds);
 }
 
-/** Speak at quarters and at the end, never on each tick. */
+/** Something changed: look soon, but not too often. */
+function look() {
+  if (!resting) wait(Math.max(0, LEAST_BETWEEN - (Date.now() - lastAsked)));
+}
+
+/** Speak once at each quarter, when a person is needed and at the end, never on each tick. */
 function say() {
   const { milestone, say: sentence } = place.querySelector("#job-body").dataset;
-  if (milestone === said) return;
-  said = milestone;
+  if (said.has(milestone)) return;
+  said.add(milestone);
   status.textContent = sentence;
+}
+
+// --- leading ----------------------------------------------------------------------------------
+
+function lead() {
+  if (!navigator.locks) return begin(() => {});
+  navigator.locks.request(events, () => new Promise(begin));
+}
+
+function begin(done) {
+  stopLeading = done;
+  openStream();
+  next();
+}
+
+function rest() {
+  resting = true;
+  closeStream();
+  stopLeading?.();
+  stopLeading = null;
+}
+
+/** A stream is refused for good where there are too many: then polling goes on as before. */
+function openStream() {
+  if (!Number(place.querySelector("#job-body").dataset.every)) return;
+  stream = new EventSource(events);
+  for (const kind of TOLD) stream.addEventListener(kind, look);
+  stream.addEventListener("bye", look);
+  stream.addEventListener("error", look);
+}
+
+function closeStream() {
+  stream?.close();
+  stream = null;
 }
 
 // --- changing only what differs ---------------------------------------------------------------
@@ -106,10 +166,11 @@ function alike(one, other) {
 
 document.addEventListener("visibilitychange", () => {
   hiddenSince = Date.now();
-  if (!document.hidden && resting) {
-    resting = false;
-    ask();
-  }
+  if (document.hidden || !resting) return;
+  resting = false;
+  ask();
+  lead();
 });
+tabs.addEventListener("message", look);
 say();
-next();
+lead();

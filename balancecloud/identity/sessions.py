@@ -112,6 +112,16 @@ def by_id(session: Session, config: Config, session_id: uuid.UUID) -> SignIn | N
     return _find(session, _programs(), {"session": session_id, **_idle(config)})
 
 
+def lives(session: Session, config: Config, session_id: uuid.UUID) -> bool:
+    """Say whether a sign-in of either kind still lives and its person may use it."""
+    found = (
+        select(SessionRow.id)
+        .join(User, User.id == SessionRow.user_id)
+        .where(SessionRow.id == session_id, User.is_active, _alive(_longest_idle(config)))
+    )
+    return session.scalar(found) is not None
+
+
 def by_token(
     session: Session, config: Config, session_id: uuid.UUID, token_id: uuid.UUID
 ) -> SignIn | None:

@@ -19,10 +19,10 @@ from balancecloud.jobs.repair import repair
 from balancecloud.jobs.stop import StopSign
 from balancecloud.jobs.store import store
 from balancecloud.models.states import WorkKind
-from balancecloud.storage import work
+from balancecloud.storage import outcome, work
 from balancecloud.storage.heartbeat import Heartbeat, Lease
 from balancecloud.storage.outcome import KeepsDying, settle
-from balancecloud.storage.work import Claim
+from balancecloud.storage.work import Claim, Paused
 
 # A worker starts afresh after this long, so that nothing it holds grows old.
 LONGEST_LOOK_SECONDS: Final = 600.0
@@ -130,6 +130,8 @@ def _carry_out(bench: Bench, claim: Claim, duty: Duty) -> None:
             duty(bench, claim, stop)
         except ShuttingDown:
             give_back(bench, claim)
+        except Paused:
+            outcome.rest_paused(bench.tools, claim)
         except LeaseLost:
             logger.info("Work %s was taken over.", claim.id)
         except Exception as error:  # noqa: BLE001 - the job wrapper: every failure gets a face

@@ -1,4 +1,4 @@
-"""When work is to end early: the process stops, the lease is lost, a person cancelled."""
+"""When work is to end early: the process stops, the lease is lost, a person cancelled or paused."""
 
 import threading
 from typing import Final
@@ -10,9 +10,9 @@ from balancecloud.jobs.bench import Bench
 from balancecloud.models.jobs import Job
 from balancecloud.models.states import JobState, WorkKind
 from balancecloud.storage.heartbeat import Heartbeat
-from balancecloud.storage.work import Claim
+from balancecloud.storage.work import Claim, Paused
 
-# A person who cancels is obeyed within two seconds; the row is not read more often than this.
+# Who cancels or pauses is obeyed within two seconds; the row is not read more often than this.
 SECONDS_BETWEEN_LOOKS: Final = 1.0
 CANCELLABLE: Final = (WorkKind.STORE, WorkKind.REPAIR, WorkKind.MOVE)
 
@@ -26,26 +26,28 @@ class StopSign:
         self._heartbeat = heartbeat
         self._lock = threading.Lock()
         self._looked_at = float("-inf")
-        self._is_cancelled = False
+        self._state: JobState | None = None
 
     def __call__(self) -> None:
-        """Raise ShuttingDown, LeaseLost or Cancelled; else return at once."""
+        """Raise ShuttingDown, LeaseLost, Cancelled or Paused; else return at once."""
         if self._bench.stopping.is_set():
             raise ShuttingDown
         if self._heartbeat.lost:
             raise LeaseLost
-        if self._claim.kind in CANCELLABLE and self._look():
+        state = self._look() if self._claim.kind in CANCELLABLE else None
+        if state in {JobState.CANCELLING, JobState.CANCELLED}:
             raise Cancelled
+        if state is JobState.PAUSED:
+            raise Paused
 
-    def _look(self) -> bool:
+    def _look(self) -> JobState | None:
         clock = self._bench.tools.clock
         with self._lock:
             if clock.monotonic() - self._looked_at >= SECONDS_BETWEEN_LOOKS:
-                self._is_cancelled = self._read_cancelled()
+                self._state = self._read_state()
                 self._looked_at = clock.monotonic()
-            return self._is_cancelled
+            return self._state
 
-    def _read_cancelled(self) -> bool:
+    def _read_state(self) -> JobState | None:
         with self._bench.tools.sessions() as session:
-            state = session.scalar(select(Job.state).where(Job.id == self._claim.job_id))
-        return state in {JobState.CANCELLING, JobState.CANCELLED}
+            return session.scalar(select(Job.state).where(Job.id == self._claim.job_id))

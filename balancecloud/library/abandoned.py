@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -14,6 +15,9 @@ from balancecloud.models.states import JobState, UploadState, VersionState
 from balancecloud.storage import completion
 from balancecloud.storage.tools import Tools
 
+# A job in which something may still arrive.
+RECEIVED_IN: Final = (JobState.RUNNING, JobState.PAUSED, JobState.CANCELLING)
+
 
 def abandon_job(session: Session, job_id: uuid.UUID, reason: str) -> list[uuid.UUID]:
     """Remove what a job was receiving: versions, new nodes, reservations. The job says why.
@@ -22,7 +26,7 @@ def abandon_job(session: Session, job_id: uuid.UUID, reason: str) -> list[uuid.U
     meanwhile, for then it is no longer this request's.
     """
     job = session.get(Job, job_id, with_for_update=True, populate_existing=True)
-    if job is None or job.state not in {JobState.RUNNING, JobState.CANCELLING}:
+    if job is None or job.state not in RECEIVED_IN:
         return []
     gone = _remove_versions(session, job)
     was_cancelled = reason == Cancelled.code or job.state is JobState.CANCELLING

@@ -18,14 +18,20 @@ def record(session: Session, job_id: uuid.UUID, code: str, **values: Any) -> Non
     session.add(JobEvent(job_id=job_id, code=code, args=values))
 
 
-def list_happenings(session: Session, job_id: uuid.UUID) -> tuple[Happening, ...]:
+def list_happenings(
+    session: Session, job_id: uuid.UUID, limit: int = MOST_SHOWN
+) -> tuple[Happening, ...]:
     """Return what happened as sentences, the newest first."""
     rows = session.scalars(
-        select(JobEvent)
-        .where(JobEvent.job_id == job_id)
-        .order_by(JobEvent.id.desc())
-        .limit(MOST_SHOWN)
+        select(JobEvent).where(JobEvent.job_id == job_id).order_by(JobEvent.id.desc()).limit(limit)
     )
     return tuple(
-        Happening(row.at, row.level, job_sentences.happened(row.code, row.args)) for row in rows
+        Happening(
+            row.at,
+            row.level,
+            job_sentences.happened(row.code, row.args),
+            row.code,
+            tuple(row.args.items()),
+        )
+        for row in rows
     )

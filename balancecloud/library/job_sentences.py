@@ -17,6 +17,10 @@ NO_ACCOUNT: Final = (
     "No cloud account is linked. Your files are kept sealed on this server, "
     "and leave by themselves as soon as you link one."
 )
+PAUSED: Final = (
+    "This job is paused. Nothing more of it is sent to your accounts until you resume it. "
+    "What is stored stays, and what is still arriving is received."
+)
 UNKNOWN: Final = BalanceCloudError.sentence
 
 
@@ -51,6 +55,8 @@ def callout(job: Job, has_accounts: bool) -> Words | None:  # noqa: FBT001 - a f
     """Return what there is to know of a job besides its figures; None when nothing is."""
     if job.state is JobState.CANCELLING:
         return ("This job is being cancelled. What is stored already stays.",)
+    if job.state is JobState.PAUSED:
+        return (PAUSED,)
     if job.state is JobState.NEEDS_YOU and not has_accounts:
         return (NO_ACCOUNT,)
     if job.state is JobState.RETRYING and job.retry_at:
@@ -116,6 +122,14 @@ def _retried(_values: Mapping[str, Any]) -> str:
     return "Taken up again at your request."
 
 
+def _paused(_values: Mapping[str, Any]) -> str:
+    return "Paused at your request."
+
+
+def _resumed(_values: Mapping[str, Any]) -> str:
+    return "Resumed at your request."
+
+
 def _cancelling(_values: Mapping[str, Any]) -> str:
     return "You asked to cancel this job."
 
@@ -129,6 +143,8 @@ EVENTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "job.failed": _failed,
     "job.cleaned": _cleaned,
     "job.repaired": _repaired,
+    "job.paused": _paused,
+    "job.resumed": _resumed,
     "job.retried": _retried,
     "repair.found": _found,
     "work.failed": _gave_up,

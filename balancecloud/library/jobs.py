@@ -10,11 +10,13 @@ from sqlalchemy.orm import Session
 
 from balancecloud.clock import SYSTEM_CLOCK, Clock
 from balancecloud.config import Config
-from balancecloud.errors import NotFound, StateConflict
+from balancecloud.errors import StateConflict
 from balancecloud.library import (
     account_views,
     chunk_maps,
     job_files,
+    job_pausing,
+    job_rows,
     job_sentences,
     job_views,
     job_waits,
@@ -42,7 +44,8 @@ FILTERS: Final[Mapping[str, tuple[str, ...] | None]] = {
     "all": None,
 }
 MOST_SHOWN: Final = 100
-CANCELLABLE: Final = (JobState.QUEUED, JobState.RUNNING, JobState.RETRYING, JobState.NEEDS_YOU)
+MOST_LOGGED: Final = 10_000
+CANCELLABLE: Final = (*job_pausing.PAUSABLE, JobState.PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ def job_view(
     session: Session, progress: ProgressStore, user_id: uuid.UUID, job_id: uuid.UUID
 ) -> JobView:
     """Return one job with the accounts that take part; NotFound when it is another's."""
-    row = _own(session, user_id, job_id)
+    row = job_rows.own(session, user_id, job_id)
     return job_views.close_view(session, row, job_views.live_figures(session, progress, row))
 
 
@@ -110,7 +113,7 @@ def get_job(
     version_id: uuid.UUID | None = None,
 ) -> JobDetail:
     """Return all that a job's page shows, with the chunk map of one of its files."""
-    row = _own(session, user_id, job_id)
+    row = job_rows.own(session, user_id, job_id)
     live = job_views.live_figures(session, watch.progress, row)
     view = job_views.close_view(session, row, live)
     files, hidden = job_files.list_files(session, row.id, live.values())
@@ -129,8 +132,11 @@ def get_job(
         happenings=list_happenings(session, row.id),
         can_cancel=_can_cancel(row),
         can_retry=_can_retry(session, row),
+        can_pause=job_pausing.can_pause(row),
+        can_resume=row.state is JobState.PAUSED,
         callout=job_sentences.callout(row, has_accounts=bool(linked)),
         waits_for=job_waits.in_trouble(row.state, linked, taking_part),
+        speeds=job_views.speeds(watch.progress, row),
         as_of=watch.clock.now(),
     )
 
@@ -145,12 +151,21 @@ def list_waits(
     return {job_id: found for job_id, found in words.items() if found is not None}
 
 
+def log(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[str]:
+    """Return what happened to a job as lines of text, the oldest first; NotFound as `job_view`."""
+    row = job_rows.own(session, user_id, job_id)
+    title = job_views.views(session, [row], {})[0].title
+    lines = list_happenings(session, row.id, MOST_LOGGED)
+    told = [f"{line.at:%Y-%m-%d %H:%M:%S} UTC  {line.sentence}" for line in reversed(lines)]
+    return [title, "", *told]
+
+
 def cancel(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid.UUID]:
     """Have a job ended by whoever works on it or receives it; return the work to ring for.
 
     StateConflict when it is over, or removes something.
     """
-    row = _own_locked(session, user_id, job_id)
+    row = job_rows.own_locked(session, user_id, job_id)
     if not _can_cancel(row):
         raise StateConflict("This job can't be cancelled any more.")
     row.state = JobState.CANCELLING
@@ -166,9 +181,11 @@ def retry(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid.
 
     What is stored stays. StateConflict when there is nothing to take up.
     """
-    row = _own_locked(session, user_id, job_id)
+    row = job_rows.own_locked(session, user_id, job_id)
     if row.state in {JobState.CANCELLED, JobState.CANCELLING}:
         raise StateConflict("This job was cancelled.")
+    if row.state is JobState.PAUSED:
+        raise StateConflict("This job is paused. Resume it to go on.")
     due = work.revive_job(session, row.id)
     if not due:
         raise StateConflict("There is nothing to try again.")
@@ -178,22 +195,6 @@ def retry(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid.
     row.error_code = row.retry_at = row.finished_at = None
     record(session, row.id, "job.retried")
     return due
-
-
-def _own(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> Job:
-    row = session.scalar(
-        select(Job)
-        .where(Job.id == job_id, Job.user_id == user_id)
-        .execution_options(populate_existing=True)
-    )
-    if row is None:
-        raise NotFound
-    return row
-
-
-def _own_locked(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> Job:
-    _own(session, user_id, job_id)
-    return session.get_one(Job, job_id, with_for_update=True, populate_existing=True)
 
 
 def _can_cancel(row: Job) -> bool:
@@ -239,7 +240,7 @@ def _revive_versions(session: Session, work_ids: list[uuid.UUID]) -> int:
 
 
 def _can_retry(session: Session, row: Job) -> bool:
-    if row.state in {JobState.CANCELLED, JobState.CANCELLING}:
+    if row.state in {JobState.CANCELLED, JobState.CANCELLING, JobState.PAUSED}:
         return False
     waits = (Work.state == WorkState.DUE) & (Work.due_at > func.now())
     of_job = select(Work.id).where(Work.job_id == row.id, (Work.state == WorkState.DEAD) | waits)

@@ -134,7 +134,9 @@ class Intake:
             raise AssertionError("A form without a file is refused before it is finished.")
         with self._tools.sessions.begin() as session:
             job = _hold_living(session, self._job_id)
-            job.state, job.files_total = JobState.QUEUED, len(self._files)
+            job.files_total = len(self._files)
+            if job.state is not JobState.PAUSED:
+                job.state = JobState.QUEUED
             versions = [_receive(session, file) for file in self._files]
             work_ids = runs.queue(session, self._tools.config, versions)
             kept = sum(file.length for file in self._files)
@@ -286,7 +288,7 @@ def _hold_living(session: Session, job_id: uuid.UUID) -> Job:
     job = session.get(Job, job_id, with_for_update=True, populate_existing=True)
     if job is not None and job.state in {JobState.CANCELLING, JobState.CANCELLED}:
         raise Cancelled
-    if job is None or job.state is not JobState.RUNNING:
+    if job is None or job.state not in {JobState.RUNNING, JobState.PAUSED}:
         raise BrokenUpload
     return job
 

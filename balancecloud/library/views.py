@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from balancecloud.library.wording import Words
 
@@ -341,6 +341,17 @@ class Happening:
     at: datetime
     level: str
     sentence: str
+    code: str = ""
+    values: tuple[tuple[str, Any], ...] = ()  # codes and numbers, never a name
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedSample:
+    """Bytes a second at a moment, in seconds before the newest of the samples."""
+
+    ago: int
+    received: int
+    stored: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +368,9 @@ class JobDetail:
     happenings: tuple[Happening, ...] = field(default=())
     can_cancel: bool = False
     can_retry: bool = False
+    can_pause: bool = False
+    can_resume: bool = False
     callout: Words | None = None  # a sentence, only when there is something to know
     waits_for: tuple[AccountView, ...] = ()  # accounts in trouble that take part, or would
+    speeds: tuple[SpeedSample, ...] = ()  # of the last two minutes, the oldest first
     as_of: datetime | None = None

@@ -22,6 +22,10 @@ RECEIVED: Final = "received"
 SEALED: Final = "sealed"
 STORED: Final = "stored"
 STAGES: Final = (RECEIVED, SEALED, STORED)
+MOST_TOLD: Final = 256  # entries of a job's stream: at four a second, what a minute tells
+EVENTS_A_SECOND: Final = 4
+SAMPLES: Final = 60  # of speed, one in two seconds: the last two minutes
+MANY: Final = "*"  # more files moved than one entry names
 
 # Repeats and late messages do no harm: each value is absolute and only a larger one is taken.
 # A rate moves towards what came since its last sample; what comes at the same instant waits.
@@ -32,14 +36,22 @@ local begun = run
 if not run then
   run = ARGV[1]
   redis.call('HSET', key, 'run', run, 'user', ARGV[2], 'seq', 0, 'began', ARGV[3])
+  redis.call('DEL', KEYS[2], KEYS[3])
 end
 local moved, changed = {}, not begun
-for i = 6, #ARGV, 3 do
+local owed = redis.call('HGET', key, 'owed') or ''
+for i = 9, #ARGV, 3 do
   local old = tonumber(redis.call('HGET', key, ARGV[i]) or 0)
   local new = tonumber(ARGV[i + 1])
   if new > old then
     redis.call('HSET', key, ARGV[i], ARGV[i + 1])
     changed = true
+    local file = string.match(ARGV[i], ':(.*)')
+    if #owed > 2000 then
+      owed = '*'
+    elseif owed ~= '*' and not string.find(owed, file, 1, true) then
+      owed = owed .. file .. ' '
+    end
     if begun and ARGV[i + 2] ~= '' then
       moved[ARGV[i + 2]] = (moved[ARGV[i + 2]] or 0) + new - old
     end
@@ -62,9 +74,30 @@ end
 if changed then
   redis.call('HINCRBY', key, 'seq', 1)
 end
-redis.call('EXPIRE', key, ARGV[4])
+-- What comes too soon after the last is told with the next.
+local second = tostring(math.floor(now / 1000))
+local told = redis.call('HMGET', key, 'second', 'told')
+local count = told[1] == second and tonumber(told[2]) or 0
+if owed ~= '' and count < tonumber(ARGV[7]) then
+  redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[6], redis.call('HGET', key, 'seq') .. '-' .. now,
+             'files', owed)
+  redis.call('HSET', key, 'second', second, 'told', count + 1)
+  owed = ''
+end
+redis.call('HSET', key, 'owed', owed)
+if next(moved) and now - tonumber(redis.call('HGET', key, 'sampled') or 0) >= 2000 then
+  local rates = redis.call('HMGET', key, 'rate:in', 'rate:out')
+  redis.call('RPUSH', KEYS[3], ARGV[3] .. ' ' .. (rates[1] or 0) .. ' ' .. (rates[2] or 0))
+  redis.call('LTRIM', KEYS[3], -tonumber(ARGV[8]), -1)
+  redis.call('HSET', key, 'sampled', ARGV[3])
+end
+for _, each in ipairs(KEYS) do
+  redis.call('EXPIRE', each, ARGV[4])
+end
 return {run, redis.call('HGET', key, 'seq')}
 """
+
+_LAST: Final = (1 << 64) - 1  # the greatest second part of a stream's id
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +122,15 @@ class LiveSnapshot:
     rate_out: float = 0.0
     seconds: float = 0.0  # since the run began
     still_seconds: float = 0.0  # since anything was stored
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Bytes a second that came in and were stored, at a moment in seconds since the epoch."""
+
+    at: float
+    rate_in: float
+    rate_out: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +165,14 @@ class ProgressStore:
             self._milliseconds(),
             KEPT_SECONDS,
             HALF_LIFE_SECONDS,
+            MOST_TOLD,
+            EVENTS_A_SECOND,
+            SAMPLES,
         ]
         for row in figures.fields():
             arguments.extend(row)
         try:
-            run, seq = self._script(keys=[_key(job_id)], args=arguments)
+            run, seq = self._script(keys=_keys(job_id), args=arguments)
         except RedisError as problem:
             logger.debug("Progress could not be told: %s.", type(problem).__name__)
             return None
@@ -159,6 +204,53 @@ class ProgressStore:
             for job_id, raw in zip(wanted, answers, strict=True)
             if raw
         }
+
+    def wait(self, job_id: uuid.UUID, seq: int, seconds: float) -> bool:
+        """Return as soon as something newer than `seq` is told, or after these seconds.
+
+        False when Redis is away: then nothing was waited for.
+        """
+        after = {_events(job_id): f"{seq}-{_LAST}"}
+        try:
+            self._redis.xread(after, count=1, block=max(1, int(seconds * 1000)))  # type: ignore[arg-type] # invariant dict
+        except RedisError:
+            return False
+        return True
+
+    def moved_since(self, job_id: uuid.UUID, run: str, seq: int) -> set[uuid.UUID] | None:
+        """Return the versions that moved since `run.seq`; None when that is not known any more."""
+        try:
+            now = self._redis.hmget(_key(job_id), ["run", "seq"])
+            entries = self._redis.xrange(_events(job_id)) or []
+        except RedisError:
+            return None
+        if now[0] is None or _text(now[0]) != run or seq > int(now[1] or 0):
+            return None
+        if seq == int(now[1] or 0):
+            return set()
+        told = [(int(_text(key).partition("-")[0]), values) for key, values in entries]
+        if not told or told[0][0] > seq:
+            return None
+        words = [
+            word
+            for at, values in told
+            if at > seq
+            for word in " ".join(map(_text, (values or {}).values())).split()
+        ]
+        return None if MANY in words else {uuid.UUID(word) for word in words}
+
+    def speeds(self, job_id: uuid.UUID) -> tuple[Speed, ...]:
+        """Return the samples of the last two minutes, the oldest first; none without Redis."""
+        try:
+            rows = [_text(row).split() for row in self._redis.lrange(_speeds(job_id), 0, -1)]
+        except RedisError:
+            return ()
+        since = self._milliseconds() - SAMPLES * 2000
+        return tuple(
+            Speed(int(at) / 1000, float(come), float(gone))
+            for at, come, gone in rows
+            if int(at) >= since
+        )
 
     def forget_file(self, job_id: uuid.UUID, version_id: uuid.UUID) -> None:
         """Drop a version's figures once the database holds its final ones."""
@@ -196,6 +288,18 @@ def _rate(raw: Mapping[str, str], name: str, now: int) -> float:
 
 def _key(job_id: uuid.UUID) -> str:
     return f"balancecloud:progress:{job_id}"
+
+
+def _events(job_id: uuid.UUID) -> str:
+    return f"{_key(job_id)}:events"
+
+
+def _speeds(job_id: uuid.UUID) -> str:
+    return f"{_key(job_id)}:speed"
+
+
+def _keys(job_id: uuid.UUID) -> list[str]:
+    return [_key(job_id), _events(job_id), _speeds(job_id)]
 
 
 def _text(value: Any) -> str:

@@ -49,6 +49,7 @@ class Job(Base):
             unique=True,
             postgresql_where=text("batch IS NOT NULL"),
         ),
+        Index("ix_jobs_paused", "id", postgresql_where=text("state = 'paused'")),
     )
 
 

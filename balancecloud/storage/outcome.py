@@ -38,7 +38,7 @@ from balancecloud.storage.parking import (
 )
 from balancecloud.storage.placement import NoPlace
 from balancecloud.storage.tools import Tools
-from balancecloud.storage.work import Claim, bury, finish, postpone
+from balancecloud.storage.work import Claim, Paused, bury, finish, postpone
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +91,9 @@ def settle(tools: Tools, claim: Claim, error: Exception) -> None:
     """Record what stopped a claim. A lost lease is none of our business any more."""
     if isinstance(error, LeaseLost):
         return
+    if isinstance(error, Paused):
+        rest_paused(tools, claim)
+        return
     try:
         with tools.sessions.begin() as session:
             hold(session, claim)
@@ -99,6 +102,16 @@ def settle(tools: Tools, claim: Claim, error: Exception) -> None:
         return
     for upload_id in gone:
         tools.spool.remove(upload_id)
+
+
+def rest_paused(tools: Tools, claim: Claim) -> None:
+    """Give work of a paused job back without counting a try: it is not claimed until resumed."""
+    try:
+        with tools.sessions.begin() as session:
+            hold(session, claim)
+            postpone(session, claim, 0, Paused.code, counts_as_try=False)
+    except LeaseLost:
+        return
 
 
 def _record(
@@ -204,6 +217,8 @@ def _show_in_job(session: Session, claim: Claim, verdict: Verdict, code: str) ->
     job = session.get(Job, claim.job_id, with_for_update=True) if claim.job_id else None
     if job is None or job.state in {JobState.DONE, JobState.FAILED, JobState.CANCELLED}:
         return
+    if job.state is JobState.PAUSED and verdict.seconds is not None:
+        return  # a person wants it to rest, whatever it would wait for
     if verdict.seconds is None:
         if claim.kind is WorkKind.DELETE:
             job.state, job.error_code = JobState.FAILED, code

@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
@@ -24,10 +25,12 @@ from balancecloud.storage.loads import Load, Member
 from balancecloud.storage.packing import VersionKeys
 from balancecloud.storage.pipeline import Pipeline
 from balancecloud.storage.tools import Tools
-from balancecloud.storage.waiting import Batch, Group
-from balancecloud.storage.work import TAIL, Claim, finish, postpone, take
+from balancecloud.storage.waiting import Batch, Group, Waiting
+from balancecloud.storage.work import TAIL, Claim, Paused, finish, not_paused, postpone, take
 
 Stop = Callable[[], None]
+# A person who pauses is obeyed within two seconds.
+SECONDS_BETWEEN_LOOKS: Final = 1.0
 _TO_BE_RUN = (JobState.QUEUED, JobState.RETRYING, JobState.NEEDS_YOU)
 
 
@@ -61,9 +64,16 @@ class _Forming:
             self._end({one.version_id: one.work_id for one in group.waiting}, group)
         rest = [group for group in groups if group not in complete]
         if rest:
-            loads = self._loads(rest)
+            self._send(rest, _PauseWatch(self.tools, rest, stop))
+
+    def _send(self, groups: Sequence[Group], stop: Stop) -> None:
+        try:
+            loads = self._loads(groups)
             Pipeline(self.tools, self.claim, self.report, stop).run(loads, self._stored)
             stop()
+        except Paused:
+            _uncount_tries(self.tools, [one.work_id for one in _every(groups)])
+            raise
 
     def _loads(self, groups: Sequence[Group]) -> Iterator[Load]:
         members = _members(self.tools, groups)
@@ -96,6 +106,37 @@ class _Forming:
         for one in flipped:
             if one.upload_id is not None:
                 self.tools.spool.remove(one.upload_id)
+
+
+class _PauseWatch:
+    """Asks `stop` and, once a second, whether all that is taken along was paused meanwhile.
+
+    A pack with a chunk of a job that goes on is ended: others depend on it.
+    """
+
+    def __init__(self, tools: Tools, groups: Sequence[Group], stop: Stop) -> None:
+        self._tools = tools
+        self._stop = stop
+        self._jobs = {one.job_id for group in groups for one in group.waiting}
+        self._lock = threading.Lock()
+        self._looked_at = float("-inf")
+        self._is_paused = False
+
+    def __call__(self) -> None:
+        """Raise what `stop` does, or Paused."""
+        self._stop()
+        now = self._tools.clock.monotonic()
+        with self._lock:
+            if None not in self._jobs and now - self._looked_at >= SECONDS_BETWEEN_LOOKS:
+                self._is_paused = self._read()
+                self._looked_at = now
+        if self._is_paused:
+            raise Paused
+
+    def _read(self) -> bool:
+        going_on = select(Job.id).where(Job.id.in_(self._jobs), Job.state != JobState.PAUSED)
+        with self._tools.sessions() as session:
+            return session.scalar(going_on.limit(1)) is None
 
 
 class _Settling:
@@ -133,7 +174,7 @@ def _begin(tools: Tools, claim: Claim, groups: Sequence[Group]) -> list[Group]:
 
     A group of which something was taken back meanwhile is left to the next claim.
     """
-    every = [one for group in groups for one in group.waiting]
+    every = _every(groups)
     jobs = {one.job_id for one in every if one.job_id}
     with tools.sessions.begin() as session:
         hold_jobs(session, claim, jobs)
@@ -174,9 +215,24 @@ def _mark_running(
     )
 
 
+def _uncount_tries(tools: Tools, work_ids: Collection[uuid.UUID]) -> None:
+    """Take back the try that was counted at the beginning: a pause is none."""
+    with tools.sessions.begin() as session:
+        session.execute(
+            update(Work)
+            .where(Work.id.in_(still_due(session, work_ids)), Work.attempt > 0)
+            .values(attempt=Work.attempt - 1)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _every(groups: Sequence[Group]) -> list[Waiting]:
+    return [one for group in groups for one in group.waiting]
+
+
 def _members(tools: Tools, groups: Sequence[Group]) -> dict[uuid.UUID, Member]:
     """Open what sealing needs of everything in these groups; by the chunk's work."""
-    every = [one for group in groups for one in group.waiting]
+    every = _every(groups)
     ids = [one.version_id for one in every]
     with tools.sessions() as session:
         versions = {v.id: v for v in session.scalars(select(Version).where(Version.id.in_(ids)))}
@@ -222,7 +278,7 @@ def _rest(tools: Tools, claim: Claim, seconds: float) -> None:
     with tools.sessions.begin() as session:
         # Locked before looking: whoever adds a chunk meanwhile waits for this row.
         hold(session, claim)
-        until = session.scalar(select(first).where(*_waits(claim)))
+        until = session.scalar(select(first).where(*_waits(claim), not_paused()))
         if until is None:
             finish(session, claim)
             return

@@ -21,7 +21,7 @@ from balancecloud.storage import intents
 from balancecloud.storage.intents import Intended
 from balancecloud.storage.packing import place_of
 from balancecloud.storage.runs import total_chunks
-from balancecloud.storage.work import TAIL
+from balancecloud.storage.work import TAIL, not_paused
 
 # So many packs of one claim: then others have their turn.
 PACKS_AT_ONCE: Final = 4
@@ -85,6 +85,7 @@ def _due(session: Session, user_id: uuid.UUID) -> list[Waiting]:
             Work.run == TAIL,
             Work.state == WorkState.DUE,
             Work.due_at <= func.statement_timestamp(),
+            not_paused(),
         )
         .order_by(Work.due_at, Work.id)
         .limit(MOST_MEMBERS)

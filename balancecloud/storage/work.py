@@ -28,10 +28,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
-from balancecloud.errors import LeaseLost
-from balancecloud.models.jobs import Work
+from balancecloud.errors import BalanceCloudError, LeaseLost
+from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Version
-from balancecloud.models.states import WorkKind, WorkState
+from balancecloud.models.states import JobState, WorkKind, WorkState
 
 STORE_PRIORITY: Final = 10
 FORM_PRIORITY: Final = 10
@@ -44,6 +44,14 @@ WAITS_FOR_A_PACK: Final = 1000
 TAIL: Final = -1
 
 logger = logging.getLogger(__name__)
+
+
+class Paused(BalanceCloudError):
+    """A person paused the job this work belongs to; what is left of it waits to be resumed."""
+
+    code = "paused"
+    status = 409
+    sentence = "This job is paused."
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +380,13 @@ def _is_ours(claim: Claim) -> ColumnElement[bool]:
 
 def _claimable() -> ColumnElement[bool]:
     is_free = or_(and_(Work.state == WorkState.DUE, Work.due_at <= _now()), _lease_over())
-    return and_(Work.priority < WAITS_FOR_A_PACK, is_free)
+    return and_(Work.priority < WAITS_FOR_A_PACK, is_free, not_paused())
+
+
+def not_paused() -> ColumnElement[bool]:
+    """Say of work that no person paused its job. The paused ones are few and have an index."""
+    paused = select(Job.id).where(Job.state == JobState.PAUSED)
+    return or_(Work.job_id.is_(None), Work.job_id.not_in(paused))
 
 
 def _lease_over() -> ColumnElement[bool]:

@@ -7,6 +7,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 
 from flask import Flask, Response, current_app, g, has_request_context, request
@@ -24,7 +25,9 @@ from balancecloud.library.gateway import Gateway
 from balancecloud.library.previews import Viewer
 from balancecloud.live.doorbell import MOST_WAITING, Doorbell
 from balancecloud.live.progress import ProgressStore
+from balancecloud.web.json_values import ApiJson
 from balancecloud.web.limits import Limits
+from balancecloud.web.streams import Streams
 
 KEY: Final = "balancecloud"
 BEARER: Final = "bearer"
@@ -43,6 +46,7 @@ class Parts:
     progress: ProgressStore
     limits: Limits
     viewer: Viewer
+    streams: Streams
 
 
 def install(app: Flask, parts: Parts) -> None:
@@ -81,6 +85,11 @@ def progress() -> ProgressStore:
 def viewer() -> Viewer:
     """Return what looks into files for previews."""
     return parts().viewer
+
+
+def json() -> ApiJson:
+    """Return how values are written, for what is written after the request."""
+    return cast("ApiJson", current_app.json)
 
 
 def request_id() -> str:
@@ -199,6 +208,12 @@ def claims() -> tokens.Claims:
     if signed_in is None or signed_in.claims is None:
         raise NotSignedIn
     return signed_in.claims
+
+
+def token_end() -> datetime | None:
+    """Return when the bearer token of this request ends; None for a browser's session."""
+    signed_in = _signed_in()
+    return signed_in.claims.expires_at if signed_in and signed_in.claims else None
 
 
 def require_recent_sign_in() -> None:

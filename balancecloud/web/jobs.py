@@ -1,19 +1,22 @@
-"""The pages of jobs: the list, one job live, cancel and retry."""
+"""The pages of jobs: the list, one job live, and what steers it."""
 
 import dataclasses
 import uuid
+from collections.abc import Callable
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from balancecloud.errors import NotFound
-from balancecloud.library import jobs
+from balancecloud.library import job_pausing, jobs
 from balancecloud.library.jobs import FILTERS, Watch
 from balancecloud.library.views import JobDetail
 from balancecloud.web import context
 from balancecloud.web.api.respond import answer
 from balancecloud.web.conditional import unless_known
 from balancecloud.web.job_json import detail_json
+from balancecloud.web.job_stream import stream
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
 
@@ -56,16 +59,45 @@ def state(job_id: uuid.UUID) -> ResponseReturnValue:
     return unless_known(_run(detail), facts, lambda: answer(facts))
 
 
+@blueprint.get("/<uuid:job_id>/events")
+@context.background
+def events(job_id: uuid.UUID) -> ResponseReturnValue:
+    return stream(job_id)
+
+
+@blueprint.get("/<uuid:job_id>/log")
+def log(job_id: uuid.UUID) -> ResponseReturnValue:
+    lines = jobs.log(context.session(), context.person().id, job_id)
+    response = Response("".join(f"{line}\n" for line in lines), mimetype="text/plain")
+    response.headers["Content-Disposition"] = f'attachment; filename="job-{job_id}.txt"'
+    return response
+
+
 @blueprint.post("/<uuid:job_id>/cancel")
 def cancel(job_id: uuid.UUID) -> ResponseReturnValue:
-    for work_id in jobs.cancel(context.session(), context.person().id, job_id):
-        context.ring_after_commit(work_id)
-    return redirect(f"/jobs/{job_id}", 303)
+    return _steer(jobs.cancel, job_id)
+
+
+@blueprint.post("/<uuid:job_id>/pause")
+def pause(job_id: uuid.UUID) -> ResponseReturnValue:
+    return _steer(job_pausing.pause, job_id)
+
+
+@blueprint.post("/<uuid:job_id>/resume")
+def resume(job_id: uuid.UUID) -> ResponseReturnValue:
+    return _steer(job_pausing.resume, job_id)
 
 
 @blueprint.post("/<uuid:job_id>/retry")
 def retry(job_id: uuid.UUID) -> ResponseReturnValue:
-    for work_id in jobs.retry(context.session(), context.person().id, job_id):
+    return _steer(jobs.retry, job_id)
+
+
+def _steer(
+    act: Callable[[Session, uuid.UUID, uuid.UUID], list[uuid.UUID]], job_id: uuid.UUID
+) -> ResponseReturnValue:
+    """Do it, wake workers once it is committed, and show the job."""
+    for work_id in act(context.session(), context.person().id, job_id):
         context.ring_after_commit(work_id)
     return redirect(f"/jobs/{job_id}", 303)
 

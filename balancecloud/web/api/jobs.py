@@ -8,11 +8,12 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import Invalid
-from balancecloud.library import jobs
+from balancecloud.library import job_pausing, jobs
 from balancecloud.web import context
 from balancecloud.web.api.respond import answer
 from balancecloud.web.conditional import unless_known
 from balancecloud.web.job_json import job_json
+from balancecloud.web.job_stream import stream
 
 blueprint = Blueprint("api_jobs", __name__, url_prefix="/api/jobs")
 
@@ -35,9 +36,25 @@ def show(job_id: uuid.UUID) -> ResponseReturnValue:
     return unless_known(f"{job.progress.run}.{job.progress.seq}", facts, lambda: answer(facts))
 
 
+@blueprint.get("/<uuid:job_id>/events")
+@context.background
+def events(job_id: uuid.UUID) -> ResponseReturnValue:
+    return stream(job_id)
+
+
 @blueprint.post("/<uuid:job_id>/cancel")
 def cancel(job_id: uuid.UUID) -> ResponseReturnValue:
     return _accept(jobs.cancel, job_id)
+
+
+@blueprint.post("/<uuid:job_id>/pause")
+def pause(job_id: uuid.UUID) -> ResponseReturnValue:
+    return _accept(job_pausing.pause, job_id)
+
+
+@blueprint.post("/<uuid:job_id>/resume")
+def resume(job_id: uuid.UUID) -> ResponseReturnValue:
+    return _accept(job_pausing.resume, job_id)
 
 
 @blueprint.post("/<uuid:job_id>/retry")

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from flask import Flask, Response, render_template, request
 
+from balancecloud.library.job_sentences import PAUSED
 from balancecloud.library.protection import Choice, Protection
 from balancecloud.library.views import UnlinkEffect
 from balancecloud.web import filters
@@ -78,7 +79,12 @@ def job(view: Any, **values: Any) -> dict[str, object]:
     }
 
 
-ENDED: Final = {"can_cancel": False, "chunk_map": samples.chunk_map(73, 146, 200)}
+ENDED: Final = {
+    "can_cancel": False,
+    "can_pause": False,
+    "speeds": (),
+    "chunk_map": samples.chunk_map(73, 146, 200),
+}
 BARE: Final = {"files": (), "chunk_map": None, "accounts": (), "happenings": ()}
 WAITS = "No cloud account is linked. The file waits here, sealed."
 RENAME: Final = {"node": samples.PANORAMA, "crumbs": samples.CRUMBS}
@@ -278,6 +284,20 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
     "job-done": ("jobs/job.html", job(samples.DONE, files=samples.FILES[4:], **ENDED)),
     "job-partly": ("jobs/job.html", job(samples.PARTLY, can_retry=True, **ENDED)),
     "job-failed": ("jobs/job.html", job(samples.FAILED, can_retry=True, files_hidden=12, **ENDED)),
+    "job-paused": (
+        "jobs/job.html",
+        {
+            "detail": replace(
+                samples.DETAIL,
+                job=samples.PAUSED,
+                waits_for=(),
+                can_pause=False,
+                can_resume=True,
+                callout=(PAUSED,),
+            ),
+            "auto": None,
+        },
+    ),
     "job-retrying": ("jobs/job.html", job(samples.RETRYING)),
     "job-needs-you": (
         "jobs/job.html",
@@ -356,6 +376,9 @@ def build(theme: str = "system") -> Flask:
     filters.register(app, clock)
     app.add_url_rule("/", "index", index)
     app.add_url_rule("/<name>", "page", page)
+    # What a job's page asks for by itself: there is no stream, and nothing changed.
+    app.add_url_rule("/jobs/<uuid:_>/events", "events", lambda _: ("", 204))
+    app.add_url_rule("/jobs/<uuid:_>/body", "body", lambda _: ("", 304))
 
     @app.context_processor
     def common() -> dict[str, object]:

@@ -27,6 +27,7 @@ from balancecloud.library.views import (
     Placement,
     Progress,
     ShardCounts,
+    SpeedSample,
     Stages,
     Usage,
 )
@@ -300,6 +301,7 @@ DELETING = replace(
     ),
 )
 RETRYING = replace(RUNNING, id=uuid.UUID(int=706), state="retrying")
+PAUSED = replace(RUNNING, id=uuid.UUID(int=710), state="paused")
 CANCELLED = replace(RUNNING, id=uuid.UUID(int=707), state="cancelled", finished_at=at(days=2))
 
 
@@ -370,6 +372,10 @@ HAPPENINGS = (
     ),
     Happening(at(seconds=51), "info", "5 files received."),
 )
+SPEEDS = tuple(
+    SpeedSample(118 - 2 * step, (25 + step % 7) * MIB, (9 + step * 5 % 13) * MIB)
+    for step in range(60)
+)
 DETAIL = JobDetail(
     job=RUNNING,
     protection=1,
@@ -380,6 +386,8 @@ DETAIL = JobDetail(
     chunk_map=chunk_map(73, 146, 58),
     happenings=HAPPENINGS,
     can_cancel=True,
+    can_pause=True,
+    speeds=SPEEDS,
     waits_for=(ONEDRIVE,),
     as_of=NOW,
 )
