@@ -125,7 +125,7 @@ def _answer(session: Session, user_id: uuid.UUID, question: Question, found: Wha
     count = found.lost.count if fate == "lost" else found.less.count
     page = min(max(question.page, 1), max(1, -(-count // PER_PAGE)))
     listing = _listing(user_id, question.account_ids, fate).offset((page - 1) * PER_PAGE)
-    rows = (ask_within(session, SECONDS, listing) or ()) if count else ()
+    rows = (ask_within(session, SECONDS / 2, listing) or ()) if count else ()
     names = names_of(session, [row.id for row in rows])
     harmed = tuple(Harmed(names[row.id], row.size) for row in rows if row.id in names)
     return replace(found, fate=fate, harmed=harmed, harmed_count=count, page=page)

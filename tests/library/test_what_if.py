@@ -108,7 +108,7 @@ def test_two_accounts_on_one_disk_protect_as_one(
             ask(session, config, library, first, second),
         )
     assert (one.files.whole.count, both.files.lost.count) == (1, 1)
-    assert [[each.id for each in group] for group in one.shared] == [[first, second]]
+    assert [{each.id for each in group} for group in one.shared] == [{first, second}]
 
 
 def test_the_list_names_the_files_that_would_be_lost_and_marks_the_trash(

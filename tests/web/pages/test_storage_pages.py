@@ -94,8 +94,9 @@ def test_what_is_less_protected_says_what_is_being_done(owner: Browser, shelf: S
     assert f'href="/files/{shelf.folder}/where"' not in page
 
 
+@pytest.mark.usefixtures("shelf")
 def test_a_chunk_of_which_too_little_is_left_is_said_to_be_unreadable(
-    app: Flask, owner: Browser, shelf: Shelf
+    app: Flask, owner: Browser
 ) -> None:
     with app.app_context():
         session = db.session()
@@ -105,4 +106,3 @@ def test_a_chunk_of_which_too_little_is_left_is_said_to_be_unreadable(
     page = owner.get("/storage/map").text
     where = page.split('/where">')[0].rsplit('href="', 1)[1] + "/where"
     assert "1 of them cannot be read now" in owner.get(where).text
-    assert shelf.folder
