@@ -11,7 +11,7 @@ from balancecloud.errors import NotFound
 from balancecloud.library import account_views, copies, tree
 from balancecloud.library.views import PlacedChunk, PlacedShard, Placement
 from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
-from balancecloud.models.library import Version
+from balancecloud.models.library import Node, Version
 from balancecloud.models.people import User
 from balancecloud.models.states import AccountState, ShardState
 
@@ -23,17 +23,7 @@ def placement(
 ) -> Placement:
     """Return where the version that a file shows lies; NotFound for a folder or a stranger's."""
     node = tree.find_node(session, user_id, node_id)
-    version = session.scalar(
-        select(Version)
-        .where(
-            copies.history_of(node),
-            Version.number == node.version if node.version else Version.number > 0,
-        )
-        .order_by(Version.number.desc())
-        .limit(1)
-    )
-    if version is None:
-        raise NotFound
+    version = shown_version(session, node)
     chunks = _chunks(session, version.id)
     holding = {shard.account_id for chunk in chunks for shard in chunk.shards}
     accounts = account_views.list_accounts(session, config, user_id)
@@ -45,9 +35,33 @@ def placement(
     )
 
 
+def shown_version(session: Session, node: Node) -> Version:
+    """Return the version that a file shows, else its newest; NotFound where there is none."""
+    version = session.scalar(
+        select(Version)
+        .where(
+            copies.history_of(node),
+            Version.number == node.version if node.version else Version.number > 0,
+        )
+        .order_by(Version.number.desc())
+        .limit(1)
+    )
+    if version is None:
+        raise NotFound
+    return version
+
+
 def _chunks(session: Session, version_id: uuid.UUID) -> tuple[PlacedChunk, ...]:
     rows = session.execute(
-        select(Chunk.index, Pack.id, Pack.k, Pack.m, ShardRow)
+        select(
+            Chunk.index,
+            Pack.id,
+            Pack.k,
+            Pack.m,
+            ShardRow.index,
+            ShardRow.account_id,
+            ShardRow.state,
+        )
         .join(Pack, Pack.id == Chunk.pack_id)
         .join(ShardRow, ShardRow.pack_id == Pack.id)
         .where(Chunk.version_id == version_id)
@@ -55,8 +69,8 @@ def _chunks(session: Session, version_id: uuid.UUID) -> tuple[PlacedChunk, ...]:
     ).all()
     layouts = {row[0]: (row[1], row[2], row[3]) for row in rows}
     shards = defaultdict(list)
-    for index, _, _, _, shard in rows:
-        shards[index].append(PlacedShard(shard.index, shard.account_id, shard.state.value))
+    for index, _, _, _, number, account_id, state in rows:
+        shards[index].append(PlacedShard(number, account_id, state.value))
     return tuple(
         PlacedChunk(index, pack_id, k, m, tuple(shards[index]))
         for index, (pack_id, k, m) in layouts.items()

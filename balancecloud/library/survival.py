@@ -1,25 +1,31 @@
-"""Which versions an account's shards keep readable: counted by the database, over whole packs."""
+"""Which versions stay readable without some accounts: counted by the database, pack by pack."""
 
 import uuid
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from balancecloud.models.clouds import CloudAccount, ShardRow
+from balancecloud.library.version_names import paths_of
+from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.library import Node, Version
 from balancecloud.models.states import AccountState, VersionState
-from balancecloud.storage.standing import on_account
-from balancecloud.storage.standing import standing as standing_of
+from balancecloud.storage.standing import HELD
 
-READABLE = (VersionState.STORED, VersionState.DEGRADED)
-_AWAY = (AccountState.SILENT, AccountState.SIGN_IN_AGAIN)
-PATHS_SHOWN = 20
+READABLE: Final = (VersionState.STORED, VersionState.DEGRADED)
+_AWAY: Final = (AccountState.SILENT, AccountState.SIGN_IN_AGAIN)
+PATHS_SHOWN: Final = 20
+
+
+def harmed_without(account_ids: Collection[uuid.UUID]) -> Select[Any]:
+    """Select `version_id`, `is_lost` and `is_less` of what these accounts' loss would harm."""
+    return _harmed(account_ids, ShardRow.account_id.not_in(account_ids))
 
 
 def count_without(session: Session, account_id: uuid.UUID) -> tuple[int, int]:
     """Return how many files would be lost, and how many less protected, without this account."""
-    files = _files_without(account_id, ShardRow.account_id != account_id).subquery()
+    files = _files(harmed_without([account_id])).subquery()
     row = session.execute(
         select(
             func.count().filter(files.c.is_lost),
@@ -32,41 +38,69 @@ def count_without(session: Session, account_id: uuid.UUID) -> tuple[int, int]:
 def count_unreadable(session: Session, account_id: uuid.UUID) -> int:
     """Return how many files of this account cannot be read without it, as others are away too."""
     is_elsewhere = and_(ShardRow.account_id != account_id, CloudAccount.state.not_in(_AWAY))
-    files = _files_without(account_id, is_elsewhere).subquery()
+    files = _files(_harmed([account_id], is_elsewhere)).subquery()
     return session.scalar(select(func.count()).where(files.c.is_lost)) or 0
 
 
 def lost_paths(session: Session, account_id: uuid.UUID) -> tuple[str, ...]:
     """Return the paths of files that would be lost without this account, the first twenty."""
-    files = _files_without(account_id, ShardRow.account_id != account_id).subquery()
+    files = _files(harmed_without([account_id])).subquery()
     lost = (
-        select(Node.id, Node.parent_id, Node.name.label("path"))
+        select(Node.id)
         .join(files, files.c.file_id == Node.file_id)
         .where(files.c.is_lost)
         .order_by(Node.name, Node.id)
         .limit(PATHS_SHOWN)
     )
-    upward = lost.cte("upward", recursive=True)
-    parent = aliased(Node)
-    upward = upward.union_all(
-        select(upward.c.id, parent.parent_id, parent.name + "/" + upward.c.path).join(
-            parent, parent.id == upward.c.parent_id
-        )
-    )
-    whole = select(upward.c.path).where(upward.c.parent_id.is_(None)).order_by(upward.c.path)
-    return tuple(f"/{path}" for path in session.scalars(whole))
+    return tuple(sorted(paths_of(session, session.scalars(lost).all()).values()))
 
 
-def _files_without(account_id: uuid.UUID, counts: ColumnElement[bool]) -> Select[Any]:
-    """Select the files with a shard on this account, and what `counts` shards leave of them."""
-    standing = standing_of(on_account(account_id), counts)
+def _files(harmed: Select[Any]) -> Select[Any]:
+    """Select the files of harmed versions, with the worst that happens to any of them."""
+    versions = harmed.subquery()
     return (
         select(
             Version.file_id,
-            func.bool_or(standing.c.is_lost).label("is_lost"),
-            func.bool_or(standing.c.is_less).label("is_less"),
+            func.bool_or(versions.c.is_lost).label("is_lost"),
+            func.bool_or(versions.c.is_less).label("is_less"),
         )
-        .join(standing, standing.c.version_id == Version.id)
-        .where(Version.state.in_(READABLE))
+        .join(versions, versions.c.version_id == Version.id)
         .group_by(Version.file_id)
+    )
+
+
+def _harmed(gone: Collection[uuid.UUID], stays: ColumnElement[bool]) -> Select[Any]:
+    """Select the readable versions with a pack on the accounts, and what `stays` leaves of them.
+
+    A pack is lost with fewer than k shards left. It is less protected when its shards lie in fewer
+    failure domains than before: two accounts on one disk fail as one. Packs are counted before
+    they meet chunks, for many small files share one.
+    """
+    is_held = and_(ShardRow.state.in_(HELD), CloudAccount.state != AccountState.UNLINKED)
+    touched = select(ShardRow.pack_id).where(
+        ShardRow.account_id.in_(gone), ShardRow.state.in_(HELD)
+    )
+    domains = func.count(func.distinct(CloudAccount.domain))
+    packs = (
+        select(
+            ShardRow.pack_id,
+            (func.count().filter(is_held, stays) < Pack.k).label("is_lost"),
+            (domains.filter(is_held, stays) < domains.filter(is_held)).label("is_less"),
+        )
+        .join(Pack, Pack.id == ShardRow.pack_id)
+        .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
+        .where(ShardRow.pack_id.in_(touched))
+        .group_by(ShardRow.pack_id, Pack.k)
+        .subquery()
+    )
+    return (
+        select(
+            Chunk.version_id,
+            func.bool_or(packs.c.is_lost).label("is_lost"),
+            func.bool_or(packs.c.is_less).label("is_less"),
+        )
+        .join(packs, packs.c.pack_id == Chunk.pack_id)
+        .join(Version, Version.id == Chunk.version_id)
+        .where(Version.state.in_(READABLE))
+        .group_by(Chunk.version_id)
     )

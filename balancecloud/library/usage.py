@@ -3,13 +3,13 @@
 import uuid
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from balancecloud.config import Config
 from balancecloud.library import account_views, protection
+from balancecloud.library.shortfalls import is_thin
 from balancecloud.library.views import Usage
-from balancecloud.models.clouds import Chunk, Pack
 from balancecloud.models.library import Node, Version
 from balancecloud.models.people import User
 from balancecloud.models.states import NodeKind, VersionState
@@ -33,7 +33,7 @@ def usage(session: Session, config: Config, user_id: uuid.UUID) -> Usage:
             Version.user_id == user_id,
             or_(
                 Version.state.in_(HARMED),
-                and_(Version.state == VersionState.STORED, _is_thin(user_id)),
+                and_(Version.state == VersionState.STORED, is_thin(user_id)),
             ),
         )
     ).one()
@@ -42,11 +42,3 @@ def usage(session: Session, config: Config, user_id: uuid.UUID) -> Usage:
     return Usage(
         used, reserved, quota, files, accounts, less, survives, upkeep.open_job(session, user_id)
     )
-
-
-def _is_thin(user_id: uuid.UUID) -> ColumnElement[bool]:
-    """Say whether a version was stored with less protection than asked: too few accounts then."""
-    asked = select(User.protection).where(User.id == user_id).scalar_subquery()
-    layouts = select(Chunk.version_id).join(Pack, Pack.id == Chunk.pack_id)
-    thin = layouts.where(Chunk.version_id == Version.id, Pack.m < asked)
-    return thin.correlate(Version).exists()

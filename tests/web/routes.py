@@ -106,6 +106,11 @@ PAGES = {
     "trash.ask_to_empty": Route("signed_in"),
     "trash.empty": Route("signed_in"),
     "storage.index": Route("signed_in"),
+    "storage.less_protected": Route("signed_in"),
+    "storage.map_root": Route("signed_in"),
+    "storage.map_folder": Route("signed_in", names=_of("folder_id", "folder")),
+    "storage.ask_what_if": Route("signed_in"),
+    "storage.where": Route("signed_in", names=_of("node_id", "node")),
 }
 API = {
     "api_health.examine": Route("anyone", "none", "api"),

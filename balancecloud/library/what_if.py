@@ -1,0 +1,220 @@
+"""What if these accounts disappeared? Answered from the index, for any set of accounts."""
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+from sqlalchemy import Row, Select, Subquery, any_, case, func, select
+from sqlalchemy.orm import Session
+
+from balancecloud.config import Config
+from balancecloud.errors import NotFound
+from balancecloud.library import account_views
+from balancecloud.library.bounded import ask_within
+from balancecloud.library.survival import READABLE, harmed_without
+from balancecloud.library.version_names import Called, names_of
+from balancecloud.library.views import AccountView
+from balancecloud.models.clouds import CloudAccount
+from balancecloud.models.library import Node, Version
+from balancecloud.models.states import NodeKind, VersionState
+
+PER_PAGE: Final = 50
+# Beyond this a person is told that it takes too long, rather than left waiting.
+SECONDS: Final = 8.0
+_GONE: Final = (VersionState.LOST, VersionState.UNREADABLE)
+_ENDED: Final = (VersionState.FAILED, VersionState.CANCELLED)
+
+Place = Literal["file", "old", "trash"]
+Fate = Literal["whole", "less", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """So many versions of so many plaintext bytes together."""
+
+    count: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fates:
+    """What becomes of what can be read now, in one place of the library."""
+
+    whole: Tally = Tally()
+    less: Tally = Tally()
+    lost: Tally = Tally()
+
+    @property
+    def readable(self) -> Tally:
+        """What stays readable, however well protected."""
+        return Tally(self.whole.count + self.less.count, self.whole.bytes + self.less.bytes)
+
+    @property
+    def now(self) -> Tally:
+        """What can be read now."""
+        return Tally(self.readable.count + self.lost.count, self.readable.bytes + self.lost.bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Harmed:
+    """A version that would be lost, or less protected."""
+
+    called: Called
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """The answer. Old versions and the trash are counted apart from the files that are shown."""
+
+    accounts: tuple[AccountView, ...]
+    chosen: tuple[AccountView, ...]
+    shared: tuple[tuple[AccountView, ...], ...]  # accounts of which one failure takes all
+    is_too_large: bool = False
+    files: Fates = Fates()
+    old: Fates = Fates()
+    trash: Fates = Fates()
+    on_server: Tally = Tally()  # on their way to the accounts: sealed here until they are there
+    gone_already: Tally = Tally()
+    fate: Fate = "lost"
+    harmed: tuple[Harmed, ...] = ()
+    harmed_count: int = 0
+    page: int = 1
+
+    @property
+    def lost(self) -> Tally:
+        """All that would be lost, wherever it is in the library."""
+        every = (self.files.lost, self.old.lost, self.trash.lost)
+        return Tally(sum(one.count for one in every), sum(one.bytes for one in every))
+
+    @property
+    def less(self) -> Tally:
+        """All that would be less protected."""
+        every = (self.files.less, self.old.less, self.trash.less)
+        return Tally(sum(one.count for one in every), sum(one.bytes for one in every))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which accounts, and which part of the list of what would be harmed."""
+
+    account_ids: tuple[uuid.UUID, ...] = ()
+    fate: Fate | None = None  # None: what is lost, else what is less protected
+    page: int = 1
+
+
+def what_if(session: Session, config: Config, user_id: uuid.UUID, question: Question) -> WhatIf:
+    """Answer a person's question; NotFound for an account that is not theirs."""
+    accounts = account_views.list_accounts(session, config, user_id)
+    wanted = set(question.account_ids)
+    chosen = tuple(one for one in accounts if one.id in wanted)
+    if len(chosen) != len(wanted):
+        raise NotFound
+    shared = _shared_domains(session, accounts)
+    if not chosen:
+        return WhatIf(accounts, chosen, shared)
+    rows = ask_within(session, SECONDS, _tallies(user_id, wanted))
+    if rows is None:
+        return WhatIf(accounts, chosen, shared, is_too_large=True)
+    return _answer(session, user_id, question, WhatIf(accounts, chosen, shared, **_sorted(rows)))
+
+
+def _answer(session: Session, user_id: uuid.UUID, question: Question, found: WhatIf) -> WhatIf:
+    fate: Fate = question.fate or ("lost" if found.lost.count or not found.less.count else "less")
+    count = found.lost.count if fate == "lost" else found.less.count
+    page = min(max(question.page, 1), max(1, -(-count // PER_PAGE)))
+    listing = _listing(user_id, question.account_ids, fate).offset((page - 1) * PER_PAGE)
+    rows = (ask_within(session, SECONDS / 2, listing) or ()) if count else ()
+    names = names_of(session, [row.id for row in rows])
+    harmed = tuple(Harmed(names[row.id], row.size) for row in rows if row.id in names)
+    return replace(found, fate=fate, harmed=harmed, harmed_count=count, page=page)
+
+
+def _shared_domains(
+    session: Session, accounts: Sequence[AccountView]
+) -> tuple[tuple[AccountView, ...], ...]:
+    rows = session.execute(
+        select(CloudAccount.id, CloudAccount.domain).where(
+            CloudAccount.id.in_([one.id for one in accounts])
+        )
+    )
+    domains = {row.id: row.domain for row in rows}
+    together: dict[str, list[AccountView]] = {}
+    for account in accounts:
+        together.setdefault(domains[account.id], []).append(account)
+    return tuple(tuple(group) for group in together.values() if len(group) > 1)
+
+
+def _sorted(rows: Sequence[Row[Any]]) -> Mapping[str, Any]:
+    tallies = {(row.place, row.fate): Tally(row.versions, int(row.bytes)) for row in rows}
+
+    def fates(place: Place) -> Fates:
+        return Fates(*(tallies.get((place, fate), Tally()) for fate in ("whole", "less", "lost")))
+
+    def anywhere(fate: str) -> Tally:
+        found = [tally for (_, one), tally in tallies.items() if one == fate]
+        return Tally(sum(one.count for one in found), sum(one.bytes for one in found))
+
+    return {
+        "files": fates("file"),
+        "old": fates("old"),
+        "trash": fates("trash"),
+        "on_server": anywhere("here"),
+        "gone_already": anywhere("gone"),
+    }
+
+
+def _tallies(user_id: uuid.UUID, gone: Collection[uuid.UUID]) -> Select[Any]:
+    """Select how many versions, and bytes, meet which fate in which place."""
+    fates = _fates(user_id, gone).subquery()
+    return select(
+        fates.c.place,
+        fates.c.fate,
+        func.count().label("versions"),
+        func.sum(fates.c.size).label("bytes"),
+    ).group_by(fates.c.place, fates.c.fate)
+
+
+def _listing(user_id: uuid.UUID, gone: Collection[uuid.UUID], fate: Fate) -> Select[Any]:
+    """Select the versions that meet this fate: files before the rest, the largest first."""
+    fates = _fates(user_id, gone).subquery()
+    return (
+        select(fates.c.id, fates.c.size)
+        .where(fates.c.fate == fate)
+        .order_by(fates.c.place, fates.c.size.desc(), fates.c.id)
+        .limit(PER_PAGE)
+    )
+
+
+def _fates(user_id: uuid.UUID, gone: Collection[uuid.UUID]) -> Select[Any]:
+    """Select a person's versions with where in the library each is, and what becomes of it."""
+    harmed, living = harmed_without(gone).subquery(), _living(user_id)
+    place = case(
+        (living.c.file_id.is_(None), "trash"),
+        (Version.number == any_(living.c.shown), "file"),
+        else_="old",
+    )
+    fate = case(
+        (Version.state.in_(_GONE), "gone"),
+        (Version.state.not_in(READABLE), "here"),
+        (harmed.c.is_lost, "lost"),
+        (harmed.c.is_less, "less"),
+        else_="whole",
+    )
+    return (
+        select(Version.id, Version.size, place.label("place"), fate.label("fate"))
+        .outerjoin(harmed, harmed.c.version_id == Version.id)
+        .outerjoin(living, living.c.file_id == Version.file_id)
+        .where(Version.user_id == user_id, Version.state.not_in(_ENDED))
+    )
+
+
+def _living(user_id: uuid.UUID) -> Subquery:
+    """Select the files outside the trash with the versions that their nodes show."""
+    return (
+        select(Node.file_id, func.array_agg(Node.version).label("shown"))
+        .where(Node.user_id == user_id, Node.kind == NodeKind.FILE, Node.trashed_at.is_(None))
+        .group_by(Node.file_id)
+        .subquery()
+    )

@@ -1,0 +1,204 @@
+"""Where a file is, however large: its map in at most 96 columns, its chunks page by page."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.orm import Session, aliased
+
+from balancecloud.config import Config
+from balancecloud.library import account_views, chunk_maps, tree
+from balancecloud.library.placements import shown_version
+from balancecloud.library.views import AccountView, ChunkMap, JobFile, Stages
+from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
+from balancecloud.models.library import Node, Version
+from balancecloud.models.people import User
+from balancecloud.models.states import AccountState
+from balancecloud.storage.standing import HELD
+
+PER_PAGE: Final = 50
+_AWAY: Final = (AccountState.UNLINKED, AccountState.SIGN_IN_AGAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardLine:
+    """One shard of a chunk as the table says it."""
+
+    label: str
+    color: int
+    is_linked: bool
+    state: str
+    tries: int
+    stored_at: datetime | None
+    checked_at: datetime | None  # read or listed again since
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkLine:
+    """One chunk. `neighbours`: so many chunks of other files lie in the same pack."""
+
+    index: int
+    size: int  # plaintext bytes
+    k: int
+    m: int
+    neighbours: int
+    shards: tuple[ShardLine, ...]
+
+    @property
+    def spare(self) -> int:
+        """How many shards there are beyond those that rebuild it; below 0: it cannot be read."""
+        held = sum(one.is_linked and one.state in {s.value for s in HELD} for one in self.shards)
+        return held - self.k
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where the version that a file shows lies. `chunk_map` None: there is no version."""
+
+    protection: int
+    survives: int
+    unreadable: int  # so many chunks cannot be read now
+    size: int
+    state: str | None
+    chunk_map: ChunkMap | None
+    checked_at: datetime | None  # when the last shard of it was checked
+    placed: int  # so many chunks lie on accounts, or are on their way there
+    lines: tuple[ChunkLine, ...]
+    page: int
+    per_page: int = PER_PAGE
+
+
+def whereabouts(
+    session: Session, config: Config, user_id: uuid.UUID, node_id: uuid.UUID, page: int = 1
+) -> Whereabouts:
+    """Return where a person's file is; NotFound for a folder or a stranger's."""
+    node = tree.find_node(session, user_id, node_id)
+    version = shown_version(session, node)
+    standing = _standing(session, version.id)
+    page = min(max(page, 1), max(1, -(-standing.placed // PER_PAGE)))
+    return Whereabouts(
+        protection=session.scalars(select(User.protection).where(User.id == user_id)).one(),
+        survives=max(0, standing.survives),
+        unreadable=standing.unreadable,
+        size=version.size,
+        state=version.state.value,
+        chunk_map=_map(session, config, node, version) if standing.placed else None,
+        checked_at=standing.checked_at,
+        placed=standing.placed,
+        lines=_lines(session, version, page),
+        page=page,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    survives: int = 0
+    unreadable: int = 0
+    placed: int = 0
+    checked_at: datetime | None = None
+
+
+def _standing(session: Session, version_id: uuid.UUID) -> _Standing:
+    """Return what the weakest chunk survives, and how many cannot be read."""
+    is_good = and_(ShardRow.state.in_(HELD), CloudAccount.state.not_in(_AWAY))
+    spare = func.count(func.distinct(CloudAccount.domain)).filter(is_good) - Pack.k
+    chunks = (
+        select(spare.label("spare"), func.max(ShardRow.verified_at).label("checked_at"))
+        .select_from(Chunk)
+        .join(Pack, Pack.id == Chunk.pack_id)
+        .join(ShardRow, ShardRow.pack_id == Pack.id)
+        .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
+        .where(Chunk.version_id == version_id)
+        .group_by(Chunk.index, Pack.id)
+        .subquery()
+    )
+    found = session.execute(
+        select(
+            func.coalesce(func.min(chunks.c.spare), 0),
+            func.count().filter(chunks.c.spare < 0),
+            func.count(),
+            func.max(chunks.c.checked_at),
+        ).select_from(chunks)
+    ).one()
+    return _Standing(*found)
+
+
+def _map(session: Session, config: Config, node: Node, version: Version) -> ChunkMap | None:
+    file = JobFile(
+        node.id, version.id, node.name, version.size, version.state.value, Stages(), error=None
+    )
+    return chunk_maps.chunk_map(session, file, _holding(session, config, node.user_id, version.id))
+
+
+def _holding(
+    session: Session, config: Config, user_id: uuid.UUID, version_id: uuid.UUID
+) -> tuple[AccountView, ...]:
+    holding = set(
+        session.scalars(
+            select(ShardRow.account_id)
+            .join(Chunk, Chunk.pack_id == ShardRow.pack_id)
+            .where(Chunk.version_id == version_id)
+            .distinct()
+        )
+    )
+    accounts = account_views.list_accounts(session, config, user_id)
+    return tuple(account for account in accounts if account.id in holding)
+
+
+def _lines(session: Session, version: Version, page: int) -> tuple[ChunkLine, ...]:
+    other = aliased(Chunk)
+    sharing = select(func.count()).select_from(other).where(other.pack_id == Pack.id)
+    neighbours = sharing.correlate(Pack).scalar_subquery()
+    chunks = session.execute(
+        select(
+            Chunk.index.label("number"),
+            Pack.id,
+            Pack.k,
+            Pack.m,
+            (neighbours - 1).label("neighbours"),
+        )
+        .join(Pack, Pack.id == Chunk.pack_id)
+        .where(Chunk.version_id == version.id)
+        .order_by(Chunk.index)
+        .limit(PER_PAGE)
+        .offset((page - 1) * PER_PAGE)
+    ).all()
+    shards = _shards(session, [row.id for row in chunks])
+    return tuple(
+        ChunkLine(
+            row.number,
+            max(0, min(version.size - row.number * version.chunk_size, version.chunk_size)),
+            row.k,
+            row.m,
+            row.neighbours,
+            tuple(shards.get(row.id, ())),
+        )
+        for row in chunks
+    )
+
+
+def _shards(session: Session, pack_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[ShardLine]]:
+    is_linked: ColumnElement[bool] = CloudAccount.state != AccountState.UNLINKED
+    rows = session.execute(
+        select(
+            ShardRow.pack_id,
+            CloudAccount.label,
+            CloudAccount.color,
+            is_linked,
+            ShardRow.state,
+            ShardRow.tries,
+            ShardRow.stored_at,
+            ShardRow.verified_at,
+        )
+        .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
+        .where(ShardRow.pack_id.in_(pack_ids))
+        .order_by(CloudAccount.created_at, CloudAccount.id, ShardRow.index)
+    )
+    found: dict[uuid.UUID, list[ShardLine]] = {}
+    for pack_id, label, color, linked, state, tries, stored_at, verified_at in rows:
+        line = ShardLine(label, color, linked, state.value, tries, stored_at, verified_at)
+        found.setdefault(pack_id, []).append(line)
+    return found
