@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVarTuple
 
 from sqlalchemy import Row, Select, and_, func, select
 from sqlalchemy.orm import Session, aliased
@@ -12,6 +13,7 @@ from balancecloud.models.clouds import Chunk, CloudAccount, ShardRow
 from balancecloud.models.library import Node, Version
 from balancecloud.models.states import NodeKind, VersionState
 
+Columns = TypeVarTuple("Columns")
 SHOWN = aliased(Version, name="shown")
 NEWEST = aliased(Version, name="newest")
 FOLDER_STATE = "stored"
@@ -39,32 +41,39 @@ def with_versions() -> Select[Node, Version, Version]:
 
 def anywhere() -> Select[Node, Version, Version]:
     """Return the query of nodes with the version shown and the newest one, wherever they are."""
+    return joined(select(Node, SHOWN, NEWEST))
+
+
+def joined(query: Select[*Columns]) -> Select[*Columns]:
+    """Return a query of nodes with the version shown and the newest one beside each."""
     highest = (
         select(func.max(Version.number))
         .where(Version.file_id == Node.file_id, Version.state.not_in(ENDED))
         .correlate(Node)
         .scalar_subquery()
     )
-    return (
-        select(Node, SHOWN, NEWEST)
-        .outerjoin(SHOWN, and_(SHOWN.file_id == Node.file_id, SHOWN.number == Node.version))
-        .outerjoin(NEWEST, and_(NEWEST.file_id == Node.file_id, NEWEST.number == highest))
-    )
+    return query.outerjoin(
+        SHOWN, and_(SHOWN.file_id == Node.file_id, SHOWN.number == Node.version)
+    ).outerjoin(NEWEST, and_(NEWEST.file_id == Node.file_id, NEWEST.number == highest))
 
 
 def views(
     session: Session,
-    rows: Sequence[Row[Node, Version, Version]],
+    rows: Sequence[Row[Node, Version, Version] | tuple[Node, Version | None, Version | None]],
     parent_path: str | None,
     *,
     with_shares: bool = True,
+    counts: dict[uuid.UUID, int] | None = None,
 ) -> tuple[NodeView, ...]:
     """Return the views of nodes; `parent_path` where all lie in one folder, else looked up.
 
-    What was deleted between the question for the rows and this one is left out.
+    What was deleted between the question for the rows and this one is left out. `counts` are of
+    the items in the folders, where they are known already.
     """
     found = [Found(*row) for row in rows]
-    counts = _item_counts(session, [f.node.id for f in found if f.node.kind is NodeKind.FOLDER])
+    if counts is None:
+        folders = [f.node.id for f in found if f.node.kind is NodeKind.FOLDER]
+        counts = _item_counts(session, folders)
     held = [f.version.id for f in found if f.version] if with_shares else []
     shares = _shares(session, held)
     if parent_path is None:
