@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVarTuple
 
-from sqlalchemy import Row, Select, and_, func, select
+from sqlalchemy import Row, Select, and_, func, select, true
 from sqlalchemy.orm import Session, aliased
 
 from balancecloud.library.views import AccountShare, NodeView
@@ -163,8 +163,10 @@ def _paths(session: Session, node_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, s
         .where(Node.id.in_(node_ids))
         .cte("way", recursive=True)
     )
-    above = select(way.c.leaf, Node.parent_id, Node.name + "/" + way.c.path).join(
-        way, Node.id == way.c.parent_id
+    # LIMIT keeps it to one look at the key for each: a join may read the whole table instead.
+    one = select(Node.parent_id, Node.name).where(Node.id == way.c.parent_id).limit(1).lateral("up")
+    above = select(way.c.leaf, one.c.parent_id, one.c.name + "/" + way.c.path).join_from(
+        way, one, true()
     )
     way = way.union_all(above)
     rows = session.execute(select(way.c.leaf, way.c.path).where(way.c.parent_id.is_(None)))
