@@ -107,6 +107,7 @@ def pages(empty: Browser, crowded: uuid.UUID) -> list[tuple[str, str, str]]:
 def compare(  # noqa: PLR0913, PLR0917 - the two sides of a row
     page: str, one: str, other: str, empty: Browser, full: Browser, config: Config
 ) -> Figure:
+    sides: tuple[tuple[Browser, str, list[float]], ...]
     sides = ((empty, one, []), (full, other, []))
     for turn in range(WARM_UP + ROUNDS):
         if not turn % 20:  # rate limits are no part of what is measured
@@ -121,7 +122,8 @@ def compare(  # noqa: PLR0913, PLR0917 - the two sides of a row
             if answer.status_code != 200:
                 raise SystemExit(f"{address} answered {answer.status_code}")
     figures = [round(at(times, part), 1) for *_, times in sides for part in (50, 95)]
-    return Figure(page, *figures, round(figures[3] / figures[1], 2))
+    one_p50, one_p95, p50, p95 = figures
+    return Figure(page, one_p50, one_p95, p50, p95, round(p95 / one_p95, 2))
 
 
 def at(times: list[float], percent: int) -> float:
@@ -162,12 +164,11 @@ def _secret() -> Secret:
 def _config(folder: Path, database_url: str, redis_url: str) -> Config:
     data = folder / "data"
     data.mkdir(mode=0o700)
-    keys = {
-        name: Secret(secrets.token_bytes(32))
-        for name in ("secret_key", "token_key", "queue_key", "pepper")
-    }
     return Config(
-        **keys,
+        secret_key=_secret(),
+        token_key=_secret(),
+        queue_key=_secret(),
+        pepper=_secret(),
         master_keys={1: Secret(secrets.token_bytes(32))},
         database_url=database_url,
         redis_url=redis_url,

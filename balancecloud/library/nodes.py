@@ -123,3 +123,8 @@ def levels(*node_ids: uuid.UUID) -> CTE:
             ),
         )
     )
+
+
+def refuse_wrong_page(page: int, per_page: int) -> None:
+    """Raise Invalid for a page that no list has."""
+    Slice("name", page, per_page)
