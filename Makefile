@@ -59,9 +59,12 @@ bench-clouds: $(VENV)/.dev ## Measure the simulator itself, beside a server that
 bench-floor: $(VENV)/.dev ## Measure what each part of the format costs alone
 	$(BIN)/python -m bench.floor
 
+bench-pages: $(VENV)/.dev ## Measure pages of a library of a million nodes beside an empty one
+	$(BIN)/python -m bench.pages
+
 deps: $(VENV)/.dev ## Pin the requirements anew from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.txt pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded -o requirements-embedded.txt pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --extra embedded --extra dev -o requirements-dev.txt pyproject.toml
 
-.PHONY: help setup run check test test-whole test-browser test-long cover migrate bench bench-clouds bench-floor deps
+.PHONY: help setup run check test test-whole test-browser test-long cover migrate bench bench-clouds bench-floor bench-pages deps

@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVarTuple
 
-from sqlalchemy import Row, Select, and_, func, select
+from sqlalchemy import Row, Select, and_, func, select, true
 from sqlalchemy.orm import Session, aliased
 
 from balancecloud.library.views import AccountShare, NodeView
@@ -12,6 +13,7 @@ from balancecloud.models.clouds import Chunk, CloudAccount, ShardRow
 from balancecloud.models.library import Node, Version
 from balancecloud.models.states import NodeKind, VersionState
 
+Columns = TypeVarTuple("Columns")
 SHOWN = aliased(Version, name="shown")
 NEWEST = aliased(Version, name="newest")
 FOLDER_STATE = "stored"
@@ -39,32 +41,39 @@ def with_versions() -> Select[Node, Version, Version]:
 
 def anywhere() -> Select[Node, Version, Version]:
     """Return the query of nodes with the version shown and the newest one, wherever they are."""
+    return joined(select(Node, SHOWN, NEWEST))
+
+
+def joined(query: Select[*Columns]) -> Select[*Columns]:
+    """Return a query of nodes with the version shown and the newest one beside each."""
     highest = (
         select(func.max(Version.number))
         .where(Version.file_id == Node.id, Version.state.not_in(ENDED))
         .correlate(Node)
         .scalar_subquery()
     )
-    return (
-        select(Node, SHOWN, NEWEST)
-        .outerjoin(SHOWN, and_(SHOWN.file_id == Node.file_id, SHOWN.number == Node.version))
-        .outerjoin(NEWEST, and_(NEWEST.file_id == Node.id, NEWEST.number == highest))
-    )
+    return query.outerjoin(
+        SHOWN, and_(SHOWN.file_id == Node.file_id, SHOWN.number == Node.version)
+    ).outerjoin(NEWEST, and_(NEWEST.file_id == Node.id, NEWEST.number == highest))
 
 
 def views(
     session: Session,
-    rows: Sequence[Row[Node, Version, Version]],
+    rows: Sequence[Row[Node, Version, Version] | tuple[Node, Version | None, Version | None]],
     parent_path: str | None,
     *,
     with_shares: bool = True,
+    counts: dict[uuid.UUID, int] | None = None,
 ) -> tuple[NodeView, ...]:
     """Return the views of nodes; `parent_path` where all lie in one folder, else looked up.
 
-    What was deleted between the question for the rows and this one is left out.
+    What was deleted between the question for the rows and this one is left out. `counts` are of
+    the items in the folders, where they are known already.
     """
     found = [Found(*row) for row in rows]
-    counts = _item_counts(session, [f.node.id for f in found if f.node.kind is NodeKind.FOLDER])
+    if counts is None:
+        folders = [f.node.id for f in found if f.node.kind is NodeKind.FOLDER]
+        counts = _item_counts(session, folders)
     held = [f.version.id for f in found if f.version] if with_shares else []
     shares = _shares(session, held)
     if parent_path is None:
@@ -154,8 +163,10 @@ def _paths(session: Session, node_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, s
         .where(Node.id.in_(node_ids))
         .cte("way", recursive=True)
     )
-    above = select(way.c.leaf, Node.parent_id, Node.name + "/" + way.c.path).join(
-        way, Node.id == way.c.parent_id
+    # LIMIT keeps it to one look at the key for each: a join may read the whole table instead.
+    one = select(Node.parent_id, Node.name).where(Node.id == way.c.parent_id).limit(1).lateral("up")
+    above = select(way.c.leaf, one.c.parent_id, one.c.name + "/" + way.c.path).join_from(
+        way, one, true()
     )
     way = way.union_all(above)
     rows = session.execute(select(way.c.leaf, way.c.path).where(way.c.parent_id.is_(None)))

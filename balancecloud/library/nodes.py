@@ -1,27 +1,16 @@
 """Folders and files as people see them: listing, opening, searching, making folders."""
 
 import uuid
-from typing import Any, Final
 
-from sqlalchemy import CTE, ColumnElement, Row, Select, and_, func, literal, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import CTE, Select, and_, func, literal, select
+from sqlalchemy.orm import Session
 
-from balancecloud.errors import Invalid, NotFound
-from balancecloud.library import names, tree
-from balancecloud.library.node_views import NEWEST, SHOWN, views, with_versions
-from balancecloud.library.views import FolderPage, NodeView
-from balancecloud.models.library import Node, Version
-from balancecloud.models.states import NodeKind
-
-LARGEST_PAGE: Final = 500
-LAST_PAGE: Final = 1_000_000_000
-# "-" before a name sorts the other way round.
-SIZE: Final = func.coalesce(SHOWN.size, NEWEST.size, 0)
-SORTS: Final[dict[str, ColumnElement[Any]]] = {
-    "name": func.lower(Node.name),
-    "size": SIZE,
-    "modified": Node.updated_at.expression,
-}
+from balancecloud.errors import NotFound
+from balancecloud.library import names, node_pages, tree
+from balancecloud.library.node_pages import Slice
+from balancecloud.library.node_views import views, with_versions
+from balancecloud.library.views import Crumb, FolderPage, NodeView
+from balancecloud.models.library import Node
 
 
 def list_folder(  # noqa: PLR0913, PLR0917 - the query of the interface, field by field
@@ -33,26 +22,35 @@ def list_folder(  # noqa: PLR0913, PLR0917 - the query of the interface, field b
     per_page: int = 100,
 ) -> FolderPage:
     """Return one page of a folder's children, folders first; NotFound unless it is theirs."""
-    folder = get_node(session, user_id, folder_id) if folder_id else None
-    if folder is not None and not folder.is_folder:
-        raise NotFound
-    children = (Node.user_id == user_id, Node.parent_id.is_not_distinct_from(folder_id))
-    rows, total = _page(session, children, sort, page, per_page)
-    found = views(session, rows, folder.path if folder else "")
-    return FolderPage(folder, tree.crumbs(session, folder_id), found, total, page, per_page)
+    wanted = Slice(sort, page, per_page)
+    way = node_pages.way_to(session, user_id, folder_id) if folder_id else ()
+    found = node_pages.children(session, user_id, folder_id, wanted)
+    crumbs = tuple(Crumb(node.id, node.name) for node in way)
+    path = "".join(f"/{crumb.name}" for crumb in crumbs)
+    shown = views(session, found.rows, path, counts=found.counts)
+    folder = node_pages.as_folder(way[-1], path, found.total) if way else None
+    return FolderPage(folder, crumbs, shown, found.total, page, per_page)
 
 
-def search(
-    session: Session, user_id: uuid.UUID, words: str, page: int = 1, per_page: int = 100
+def search(  # noqa: PLR0913, PLR0917 - the query of the interface, field by field
+    session: Session,
+    user_id: uuid.UUID,
+    words: str,
+    page: int = 1,
+    per_page: int = 100,
+    most: int | None = None,
 ) -> FolderPage:
-    """Return the nodes of the whole library whose name contains the words, case aside."""
+    """Return the nodes of the whole library whose name contains the words, case and accents aside.
+
+    With `most`, no more are looked for: a total of `most` then means that many or more.
+    """
+    wanted = Slice("name", page, per_page)
     if "\0" in words:
         # No name holds one, and PostgreSQL has no text to ask for it with.
         return FolderPage(None, (), (), 0, page, per_page)
-    pattern = "%" + words.translate({37: "\\%", 95: "\\_", 92: "\\\\"}) + "%"
-    matching = (Node.user_id == user_id, Node.name.ilike(pattern, escape="\\"))
-    rows, total = _page(session, matching, "name", page, per_page)
-    return FolderPage(None, (), views(session, rows, None), total, page, per_page)
+    found = node_pages.named(session, user_id, words, wanted, most)
+    shown = views(session, found.rows, None, counts=found.counts)
+    return FolderPage(None, (), shown, found.total, page, per_page)
 
 
 def get_node(
@@ -129,35 +127,4 @@ def levels(*node_ids: uuid.UUID) -> CTE:
 
 def refuse_wrong_page(page: int, per_page: int) -> None:
     """Raise Invalid for a page that no list has."""
-    if not 1 <= page <= LAST_PAGE or not 1 <= per_page <= LARGEST_PAGE:
-        problem = f"A page is 1 or higher and holds 1 to {LARGEST_PAGE} entries."
-        raise Invalid({"page": [problem]}, problem)
-
-
-def _page(
-    session: Session,
-    conditions: tuple[ColumnElement[bool], ...],
-    sort: str,
-    page: int,
-    per_page: int,
-) -> tuple[list[Row[Node, Version, Version]], int]:
-    refuse_wrong_page(page, per_page)
-    total = session.scalars(
-        select(func.count()).select_from(Node).where(*conditions, Node.trashed_at.is_(None))
-    ).one()
-    query = (
-        with_versions()
-        .where(*conditions)
-        .order_by(Node.kind == NodeKind.FILE, *_order(sort), Node.id)
-        .limit(per_page)
-        .offset((page - 1) * per_page)
-    )
-    return list(session.execute(query).all()), total
-
-
-def _order(sort: str) -> tuple[ColumnElement[Any] | InstrumentedAttribute[str], ...]:
-    column = SORTS.get(sort.removeprefix("-"))
-    if column is None:
-        problem = "Sort by name, size or modified, with - for the other way round."
-        raise Invalid({"sort": [problem]}, problem)
-    return (column.desc() if sort.startswith("-") else column.asc(), Node.name)
+    Slice("name", page, per_page)

@@ -1,6 +1,7 @@
 """How much a person uses, and how much their accounts hold."""
 
 import uuid
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import and_, func, or_, select
@@ -9,13 +10,31 @@ from sqlalchemy.orm import Session
 from balancecloud.config import Config
 from balancecloud.library import account_views, protection
 from balancecloud.library.shortfalls import is_thin
-from balancecloud.library.views import Usage
+from balancecloud.library.views import AccountView, Usage
 from balancecloud.models.library import Node, Version
 from balancecloud.models.people import User
 from balancecloud.models.states import NodeKind, VersionState
 from balancecloud.storage import upkeep
 
 HARMED: Final = (VersionState.DEGRADED, VersionState.UNREADABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """What every page shows of a person's use; `total_bytes` null: unlimited."""
+
+    used_bytes: int
+    reserved_bytes: int
+    total_bytes: int | None
+    accounts: tuple[AccountView, ...]
+
+
+def gauge(session: Session, config: Config, user_id: uuid.UUID) -> Gauge:
+    """Return what is used and of how much: kept with the person, so no file is looked at."""
+    used, reserved, quota = session.execute(
+        select(User.used_bytes, User.reserved_bytes, User.quota_bytes).where(User.id == user_id)
+    ).one()
+    return Gauge(used, reserved, quota, account_views.list_accounts(session, config, user_id))
 
 
 def usage(session: Session, config: Config, user_id: uuid.UUID) -> Usage:

@@ -3,10 +3,21 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    event,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from balancecloud.models.base import Base, Bytes64, Created, Id, states, text_enum
+from balancecloud.models.search import FOLD, GRAMS
 from balancecloud.models.states import NodeKind, UploadState, VersionState
 
 
@@ -33,9 +44,36 @@ class Node(Base):
     trashed_from: Mapped[str | None]  # the path of the folder it was in: "Photos/Travel"
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
+    # The name without case and accents: what lists are ordered by and searches look in.
+    folded: Mapped[str | None] = mapped_column(
+        Computed("fold_name(name)", persisted=True), deferred=True
+    )
 
     __table_args__ = (
         states("kind", NodeKind),
+        Index(
+            "ix_nodes_order",
+            "user_id",
+            "parent_id",
+            text("kind DESC"),
+            "folded",
+            "id",
+            postgresql_where=text("trashed_at IS NULL"),
+        ),
+        Index(
+            "ix_nodes_folded",
+            "user_id",
+            "folded",
+            "id",
+            postgresql_where=text("trashed_at IS NULL"),
+        ),
+        Index(
+            "ix_nodes_grams",
+            text("name_grams(user_id, folded)"),
+            postgresql_using="gin",
+            postgresql_where=text("trashed_at IS NULL"),
+            postgresql_with={"gin_pending_list_limit": "256"},
+        ),
         Index(
             "uq_nodes_name",
             "user_id",
@@ -60,6 +98,10 @@ class Node(Base):
         CheckConstraint("(kind = 'file') = (file_id IS NOT NULL)", name="file_id"),
         CheckConstraint("parent_id IS DISTINCT FROM id", name="own_parent"),
     )
+
+
+event.listen(Node.__table__, "before_create", FOLD)
+event.listen(Node.__table__, "before_create", GRAMS)
 
 
 class Version(Base):

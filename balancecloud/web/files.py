@@ -1,7 +1,7 @@
 """The pages of files and folders: what is in them, making, finding, naming, moving, deleting."""
 
 import uuid
-from typing import Any
+from typing import Any, Final
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -13,6 +13,8 @@ from balancecloud.library.views import Crumb, FolderPage, NodeView, Placement
 from balancecloud.web import context, forms
 
 blueprint = Blueprint("files", __name__)
+
+MOST_HITS: Final = 1000  # a page that lists more helps nobody, and would have to find them all
 
 
 @blueprint.get("/files", endpoint="root")
@@ -38,8 +40,8 @@ def search() -> ResponseReturnValue:
     words = request.args.get("q", "").strip()
     page = FolderPage(None, (), (), 0, 1, 100)
     if words:
-        page = nodes.search(context.session(), person.id, words, _page_number())
-    return render_template("files/search.html", page=page, q=words)
+        page = nodes.search(context.session(), person.id, words, _page_number(), most=MOST_HITS)
+    return render_template("files/search.html", page=page, q=words, most=MOST_HITS)
 
 
 @blueprint.get("/files/<uuid:node_id>/details")
@@ -122,7 +124,7 @@ def delete(node_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.get("/files/<uuid:folder_id>/upload", endpoint="upload_to_folder")
 def upload(folder_id: uuid.UUID | None = None) -> ResponseReturnValue:
     config, person = context.config(), context.person()
-    use = usage.usage(context.session(), config, person.id)
+    use = usage.gauge(context.session(), config, person.id)
     total = use.total_bytes
     return render_template(
         "files/upload.html",

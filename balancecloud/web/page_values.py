@@ -9,8 +9,8 @@ from flask_wtf.csrf import generate_csrf
 from werkzeug.local import LocalProxy
 
 from balancecloud.library.jobs import UNFINISHED, list_jobs
-from balancecloud.library.usage import usage
-from balancecloud.library.views import JobView, Usage
+from balancecloud.library.usage import Gauge, gauge
+from balancecloud.library.views import JobView
 from balancecloud.web import context
 from balancecloud.web.static_files import asset
 
@@ -61,8 +61,8 @@ def _when_used(make: Callable[[], Any]) -> Any:
     return LocalProxy(functools.cache(make))
 
 
-def _usage() -> Usage:
-    return usage(context.session(), context.config(), context.person().id)
+def _usage() -> Gauge:
+    return gauge(context.session(), context.config(), context.person().id)
 
 
 def _running_jobs() -> tuple[JobView, ...]:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.config import Config
 from balancecloud.errors import NotFound
-from balancecloud.library import nodes
+from balancecloud.library import nodes, trash
 from balancecloud.models.library import Node
 from tests.storage.world import Person, make_tools
 
@@ -47,3 +47,28 @@ def test_a_node_deleted_between_two_questions_is_not_found(person: Person) -> No
         event.remove(engine, "before_cursor_execute", delete_meanwhile)
 
     assert [node.id for node in found] == [kept]
+
+
+@pytest.mark.parametrize(
+    "words", ["café", "CAFÉ", "cafe", "cafe\u0301", "FÉ MEN", "é", "fe", "🍰", "שלום"]
+)
+def test_a_name_is_found_by_any_part_case_accents_and_spelling_aside(
+    person: Person, words: str
+) -> None:
+    wanted = folder(person, "Café menu 🍰 שלום")
+    folder(person, "Brian")
+
+    with person.tools.sessions() as session:
+        found = nodes.search(session, person.user_id, words)
+
+    assert [node.id for node in found.nodes] == [wanted]
+    assert found.total == 1
+
+
+def test_what_lies_in_the_trash_is_not_found(person: Person) -> None:
+    gone = folder(person, "gone")
+    with person.tools.sessions.begin() as session:
+        trash.put(session, person.user_id, gone)
+
+    with person.tools.sessions() as session:
+        assert nodes.search(session, person.user_id, "gone").total == 0

@@ -1,0 +1,149 @@
+"""Pages of a large library: how many questions they ask, and which indexes answer them."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.orm import Session
+
+from balancecloud.library import nodes
+from bench import library
+from tests.services.databases import Databases
+
+pytestmark = pytest.mark.real
+
+SMALL, LARGE = 50_000, 1_000_000
+BIG_TABLES = {"nodes", "versions"}  # what the library is made of here: it lies on no account
+
+
+@dataclass(frozen=True)
+class Large:
+    """A person's library in a database of its own."""
+
+    engine: Engine
+    user_id: uuid.UUID
+    crowded: uuid.UUID
+
+
+@pytest.fixture(
+    scope="module", params=[SMALL, pytest.param(LARGE, marks=pytest.mark.long)], ids=["50k", "1M"]
+)
+def large(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Large]:
+    with databases.clean() as url:
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            user_id = person(connection, "large@example.org")
+            crowded = library.fill(connection, user_id, request.param)
+            stranger = person(connection, "stranger@example.org")
+            connection.execute(
+                text(
+                    "INSERT INTO nodes (id, user_id, kind, name) "
+                    "VALUES (gen_random_uuid(), :user, 'folder', 'Scan of a stranger')"
+                ),
+                {"user": stranger},
+            )
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            library.settle(connection)
+        yield Large(engine, user_id, crowded)
+        engine.dispose()
+
+
+def person(connection: Connection, email: str) -> uuid.UUID:
+    made = connection.execute(
+        text(
+            "INSERT INTO users (id, email, password_hash) "
+            "VALUES (gen_random_uuid(), :email, '') RETURNING id"
+        ),
+        {"email": email},
+    )
+    found: uuid.UUID = made.scalar_one()
+    return found
+
+
+@contextmanager
+def asked(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
+    """Collect the questions put to the database."""
+    found: list[tuple[str, Any]] = []
+
+    def note(*call: Any) -> None:
+        found.append((call[2], call[3]))
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def scanned_whole(engine: Engine, questions: list[tuple[str, Any]]) -> list[str]:
+    """Return the big tables that a question would read from end to end."""
+    found = []
+    with engine.connect() as connection:
+        for statement, parameters in questions:
+            plan = connection.exec_driver_sql(
+                "EXPLAIN (FORMAT JSON) " + statement, parameters
+            ).scalar_one()
+            plans = plan if isinstance(plan, list) else json.loads(plan)
+            found += [
+                f"{step['Relation Name']} in {statement}"
+                for step in steps(plans[0]["Plan"])
+                if step["Node Type"] == "Seq Scan" and step["Relation Name"] in BIG_TABLES
+            ]
+    return found
+
+
+def steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from steps(part)
+
+
+@pytest.mark.parametrize("sort", ["name", "-name", "-modified"])
+@pytest.mark.parametrize("page", [1, 50])
+def test_a_folder_of_thousands_takes_three_questions_that_use_indexes(
+    large: Large, sort: str, page: int
+) -> None:
+    with asked(large.engine) as questions, Session(large.engine) as session:
+        found = nodes.list_folder(session, large.user_id, large.crowded, sort, page)
+
+    assert len(found.nodes) == 100
+    assert found.total == 10_000
+    assert len(questions) <= 3
+    assert scanned_whole(large.engine, questions) == []
+
+
+def test_the_root_takes_three_questions_and_counts_what_its_folders_hold(large: Large) -> None:
+    with asked(large.engine) as questions, Session(large.engine) as session:
+        found = nodes.list_folder(session, large.user_id, None)
+
+    assert found.total == library.TOPS + 1
+    assert {node.item_count for node in found.nodes} <= {50, 100, 10_000}
+    assert len(questions) <= 3
+    assert scanned_whole(large.engine, questions) == []
+
+
+@pytest.mark.parametrize("words", ["img", "im", "0012345", "scan 00", "zzzqqq", "CAFE\u0301", "7"])
+def test_a_search_takes_three_questions_that_use_indexes(large: Large, words: str) -> None:
+    with asked(large.engine) as questions, Session(large.engine) as session:
+        found = nodes.search(session, large.user_id, words, most=1000)
+
+    assert len(questions) <= 3
+    assert scanned_whole(large.engine, questions) == []
+    assert found.total <= 1000
+    assert {node.user_id for node in found.nodes} <= {large.user_id}
+
+
+def test_a_bounded_search_shows_the_first_of_all_by_name(large: Large) -> None:
+    with Session(large.engine) as session:
+        bounded = nodes.search(session, large.user_id, "scan", most=1000)
+        whole = nodes.search(session, large.user_id, "scan")
+
+    assert bounded.total == 1000
+    assert whole.total == 10_000
+    assert bounded.nodes == whole.nodes
+    assert bounded.nodes[0].path == "/Many/Scan 000001.pdf"
