@@ -48,6 +48,7 @@ from balancecloud.web.api import cloud_accounts as api_cloud_accounts
 from balancecloud.web.api import files as api_files
 from balancecloud.web.api import health as api_health
 from balancecloud.web.api import jobs as api_jobs
+from balancecloud.web.api import openapi
 from balancecloud.web.api import trash as api_trash
 from balancecloud.web.context import Parts
 from balancecloud.web.json_values import ApiJson
@@ -101,6 +102,7 @@ def create_app(config: Config, clock: Clock = SYSTEM_CLOCK) -> Flask:
     filters.register(app, clock)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    openapi.register(app)
     parts.limits.guard(app)
     app.wsgi_app = TrustedProxies(app.wsgi_app, config.trusted_proxies)  # type: ignore[assignment]
     return app

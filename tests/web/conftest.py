@@ -11,6 +11,7 @@ from balancecloud.app import create_app
 from balancecloud.config import Config
 from balancecloud.extensions import db
 from tests.web.browser import Browser
+from tests.web.conforming import ConformingClient
 from tests.web.program import Program
 
 
@@ -38,6 +39,7 @@ def app(config: Config, compiled: CompiledOnce) -> Iterator[Flask]:
     """The whole application on real servers."""
     app = create_app(config)
     app.jinja_env.bytecode_cache = compiled
+    app.test_client_class = ConformingClient
     yield app
     with app.app_context():
         db.engine.dispose()
