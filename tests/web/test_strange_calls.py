@@ -46,9 +46,7 @@ def test_no_call_answers_otherwise_than_it_declares(
         try:
             call_strangely(operation, mode, program.token or "")
         except Unsatisfiable:
-            assert (
-                mode is GenerationMode.NEGATIVE
-            )  # a call that takes nothing can't be called wrong
+            assert mode is GenerationMode.NEGATIVE  # it takes nothing that could be wrong
         except BaseExceptionGroup as group:
             problems.extend(f"{operation.label}: {one}" for one in group.exceptions)
     assert len(operations) > 30
