@@ -70,7 +70,8 @@ def describe(app: Flask) -> Schema:
     for rule, method, call in described(app):
         is_public = bool(getattr(app.view_functions[rule.endpoint], "is_public", False))
         operation = _operation(schemas, rule, call, method)
-        operation |= {"operationId": rule.endpoint.removeprefix("api_")}
+        name = f"{rule.endpoint.removeprefix('api_')}.{method.lower()}"
+        operation |= {"operationId": name}
         operation |= {"security": [] if is_public else [{"bearer": []}]}
         operation["responses"] |= _refusals(rule, call, method, is_public=is_public)
         paths.setdefault(VARIABLE.sub(r"{\1}", rule.rule), {})[method.lower()] = operation
@@ -131,12 +132,20 @@ def _refusals(rule: Rule, call: Call, method: str, *, is_public: bool) -> Schema
     """Return the refusals by status, each with the codes that it may carry."""
     codes: dict[int, set[str]] = {status: {code} for status, code in FRAMEWORK.items()}
     for kind in (*ALWAYS, *_implied(rule, call, method, is_public=is_public), *call.refusals):
-        codes.setdefault(kind.status, set()).add(kind.code)
+        for one in _with_kinds_of(kind):
+            codes.setdefault(one.status, set()).add(one.code)
     return {
         str(status): _refusal(found)
         for status, found in sorted(codes.items())
         if status not in call.answers
     }
+
+
+def _with_kinds_of(kind: type[BalanceCloudError]) -> Iterator[type[BalanceCloudError]]:
+    """Yield an error and all those that are caught with it: each has a code of its own."""
+    yield kind
+    for one in kind.__subclasses__():
+        yield from _with_kinds_of(one)
 
 
 def _implied(rule: Rule, call: Call, method: str, *, is_public: bool) -> Refusals:

@@ -7,7 +7,7 @@ from typing import Annotated
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from balancecloud.errors import StateConflict
+from balancecloud.errors import NameTaken, StateConflict
 from balancecloud.library import nodes, trash
 from balancecloud.library.past_views import TrashEntry
 from balancecloud.web import context
@@ -38,13 +38,13 @@ def index() -> ResponseReturnValue:
 
 
 @blueprint.post("/<uuid:node_id>/restore")
-@answers({200: File}, refusals=(StateConflict,))
+@answers({200: File}, refusals=(NameTaken, StateConflict))
 def restore(node_id: uuid.UUID) -> ResponseReturnValue:
     return answer(files.as_json(trash.restore(context.session(), context.person().id, node_id)))
 
 
 @blueprint.delete("")
-@answers({204: None})
+@answers({204: None}, refusals=(StateConflict,))
 def empty() -> ResponseReturnValue:
     return files.deleted(trash.empty(context.session(), context.person().id, source="api"))
 
