@@ -12,7 +12,7 @@ from schemathesis.specs.openapi import checks
 
 from tests.web.program import Program
 
-pytestmark = [pytest.mark.real]
+pytestmark = [pytest.mark.real, pytest.mark.whole]
 
 # negative_data_rejection does not hold: an empty parameter of an address counts as absent, and one
 # that a call does not know is passed over. ignored_auth asks without a token; test_routes asks so
