@@ -55,6 +55,7 @@ from balancecloud.web.api import copying as api_copying
 from balancecloud.web.api import files as api_files
 from balancecloud.web.api import health as api_health
 from balancecloud.web.api import jobs as api_jobs
+from balancecloud.web.api import openapi
 from balancecloud.web.api import trash as api_trash
 from balancecloud.web.api import uploads as api_uploads
 from balancecloud.web.context import Parts
@@ -116,6 +117,7 @@ def create_app(config: Config, clock: Clock = SYSTEM_CLOCK) -> Flask:
     filters.register(app, clock)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    openapi.register(app)
     parts.limits.guard(app)
     app.wsgi_app = TrustedProxies(app.wsgi_app, config.trusted_proxies)  # type: ignore[assignment]
     return app

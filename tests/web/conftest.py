@@ -12,6 +12,7 @@ from balancecloud.config import Config
 from balancecloud.extensions import db
 from balancecloud.web.context import KEY
 from tests.web.browser import Browser
+from tests.web.conforming import ConformingClient
 from tests.web.program import Program
 
 
@@ -39,6 +40,7 @@ def app(config: Config, compiled: CompiledOnce) -> Iterator[Flask]:
     """The whole application on real servers."""
     app = create_app(config)
     app.jinja_env.bytecode_cache = compiled
+    app.test_client_class = ConformingClient
     yield app
     app.extensions[KEY].viewer.darkroom.close()
     with app.app_context():

@@ -115,6 +115,7 @@ PAGES = {
 API = {
     "api_health.examine": Route("anyone", "none", "api"),
     "api_health.live": Route("anyone", "none", "api"),
+    "api_openapi.show": Route("anyone", "none", "api"),
     "api_auth.register": Route("anyone", "none", "register"),
     "api_auth.login": Route("anyone", "none", "sign-in"),
     "api_auth.refresh": Route("signed_in", "bearer", "api"),

@@ -4,11 +4,14 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response
 
-from balancecloud.errors import BadCredentials
+from balancecloud.errors import BadCredentials, EmailTaken, RegistrationClosed
 from balancecloud.identity import sessions, signing_in, tokens, users
+from balancecloud.identity.people import Person
 from balancecloud.identity.signing_in import Attempt
 from balancecloud.web import context, security
 from balancecloud.web.api import respond
+from balancecloud.web.api.calls import answers
+from balancecloud.web.api.shapes import Token
 
 blueprint = Blueprint("api_auth", __name__, url_prefix="/api/auth")
 
@@ -33,6 +36,7 @@ class Login:
 @blueprint.post("/register")
 @security.public
 @security.checks_itself  # takes no session and sets no cookie
+@answers({201: Token}, body=Registration, refusals=(EmailTaken, RegistrationClosed))
 def register() -> Response:
     wanted = respond.body(Registration)
     person = users.register(
@@ -52,6 +56,7 @@ def register() -> Response:
 @blueprint.post("/login")
 @security.public
 @security.checks_itself  # takes no session and sets no cookie
+@answers({200: Token}, body=Login, refusals=(BadCredentials,))
 def login() -> Response:
     given = respond.body(Login)
     attempt = Attempt(given.email, given.password, context.origin())
@@ -64,12 +69,14 @@ def login() -> Response:
 
 
 @blueprint.post("/refresh")
+@answers({200: Token}, refusals=(BadCredentials,))
 def refresh() -> Response:
     tokens.revoke(context.session(), context.claims())
     return _token_for(context.sign_in(), 200)
 
 
 @blueprint.post("/logout")
+@answers({204: None})
 def logout() -> Response:
     tokens.revoke(context.session(), context.claims())
     signing_in.sign_out(context.session(), context.sign_in(), context.origin())
@@ -77,6 +84,7 @@ def logout() -> Response:
 
 
 @blueprint.get("/me")
+@answers({200: Person})
 def me() -> Response:
     return respond.answer(context.person())
 
@@ -91,5 +99,5 @@ def _token(opened: sessions.Opened, status: int) -> Response:
 def _token_for(present: sessions.SignIn, status: int) -> Response:
     config = context.config()
     token, seconds = tokens.issue(config, present, context.gateway().clock.now())
-    body = {"access_token": token, "token_type": "bearer", "expires_in": seconds}
+    body: Token = {"access_token": token, "token_type": "bearer", "expires_in": seconds}
     return respond.answer(body, status)

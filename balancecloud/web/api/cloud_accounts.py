@@ -3,11 +3,19 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
-from balancecloud.errors import Invalid, LinkRefused, NotFound, StillHoldsData
+from balancecloud.errors import (
+    GrantEnded,
+    LinkRefused,
+    NotFound,
+    ProviderError,
+    SignInAgainFirst,
+    StateConflict,
+    StillHoldsData,
+    Unavailable,
+)
 from balancecloud.library import account_care, account_views, linking, unlinking
 from balancecloud.library.folder_linking import link_folder
 from balancecloud.library.job_sentences import error
@@ -16,6 +24,16 @@ from balancecloud.library.views import AccountView, ProviderOffer
 from balancecloud.library.wording import plain
 from balancecloud.web import context
 from balancecloud.web.api import respond
+from balancecloud.web.api.calls import answers
+from balancecloud.web.api.shapes import (
+    AccountStatus,
+    CloudAccount,
+    CloudAccounts,
+    LinkBegun,
+    Linked,
+    StillHolds,
+    Warned,
+)
 from balancecloud.web.link_requests import callback_in_query, linker, look_over, ring
 
 blueprint = Blueprint("api_cloud_accounts", __name__, url_prefix="/api/cloud-accounts")
@@ -28,23 +46,60 @@ class FolderPath:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """Where the provider sends the person afterwards; absent: to our own page."""
+
+    redirect_uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """What a provider's redirect carries."""
+
+    state: str = ""
+    code: str = ""
+    iss: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Force:
+    """Whether to unlink an account that holds data, and the label that confirms it."""
+
+    force: bool = False
+    confirm: str = ""
+
+
+# What a provider may answer, or this server while it asks one.
+PROVIDERS_SAY = (ProviderError, Unavailable, LinkRefused)
+
+
 @blueprint.get("")
+@answers({200: CloudAccounts})
 def index() -> Response:
     config, person = context.config(), context.person()
     accounts = account_views.list_accounts(context.session(), config, person.id)
     shown = [as_json(account) for account in accounts]
-    return respond.answer({"accounts": shown, "total": len(shown)})
+    return respond.answer(CloudAccounts(accounts=shown, total=len(shown)))
 
 
 @blueprint.post("/connect/<provider>")
+@answers(
+    {200: LinkBegun, 201: CloudAccount},
+    query=Onward,
+    body=FolderPath,
+    is_body_needed=False,
+    refusals=PROVIDERS_SAY,
+)
 def connect(provider: str) -> Response:
     who = linker()
     if not _offer(provider).uses_oauth:
         return _connect_folder(who)
     begun = linking.begin_link(
-        context.session(), context.gateway(), who, provider, request.args.get("redirect_uri")
+        context.session(), context.gateway(), who, provider, respond.query(Onward).redirect_uri
     )
-    return respond.answer({"oauth_url": begun.oauth_url, "state": begun.state})
+    return respond.answer(LinkBegun(oauth_url=begun.oauth_url, state=begun.state))
 
 
 def _connect_folder(who: Linker) -> Response:
@@ -55,50 +110,56 @@ def _connect_folder(who: Linker) -> Response:
 
 
 @blueprint.get("/callback/<provider>")
+@answers({200: Linked}, query=Redirected, refusals=PROVIDERS_SAY)
 def callback(provider: str) -> Response:
     context.claims()  # a GET that changes something: never by a browser's cookie
+    respond.query(Redirected)
     linked = linking.link_by_callback(context.gateway(), linker(), callback_in_query(provider))
     ring(linked.work_ids)
     look_over()
     account = _account(linked.account_id)
     return respond.answer(
-        {
-            "account_id": account.id,
-            "provider": account.provider,
-            "provider_account_id": account.provider_account_id,
-            "is_connected": account.is_connected,
-            "message": f"{account.label} is linked.",
-        }
+        Linked(
+            account_id=account.id,
+            provider=account.provider,
+            provider_account_id=account.provider_account_id,
+            is_connected=account.is_connected,
+            message=f"{account.label} is linked.",
+        )
     )
 
 
 @blueprint.get("/<uuid:account_id>/status")
+@answers({200: AccountStatus})
 def status(account_id: uuid.UUID) -> Response:
     account = _account(account_id)
     reason = error(account.state_reason)
-    more = {
-        "last_error": reason.detail if reason else None,
-        "shards": account.shards,
-        "simulated": account.simulated,
-    }
-    return respond.answer(as_json(account) | more)
+    shown = AccountStatus(
+        **as_json(account),
+        last_error=reason.detail if reason else None,
+        shards=account.shards,
+        simulated=account.simulated,
+    )
+    return respond.answer(shown)
 
 
 @blueprint.post("/<uuid:account_id>/refresh")
+@answers({200: CloudAccount}, refusals=(*PROVIDERS_SAY, GrantEnded, StateConflict))
 def refresh(account_id: uuid.UUID) -> Response:
     ring(account_care.refresh_account(context.gateway(), context.person().id, account_id))
     return respond.answer(as_json(_account(account_id)))
 
 
 @blueprint.delete("/<uuid:account_id>")
+@answers({204: None, 409: StillHolds}, query=Force, refusals=(SignInAgainFirst, *PROVIDERS_SAY))
 def unlink(account_id: uuid.UUID) -> Response:
     if not context.carries_bearer():
         context.require_recent_sign_in()  # as the page does: an open browser is not enough
     gateway, person = context.gateway(), context.person()
+    wanted = respond.query(Force)
     try:
-        if _is_forced():
-            typed = request.args.get("confirm", "")
-            unlinking.unlink_by_force(gateway, person.id, account_id, typed)
+        if wanted.force:
+            unlinking.unlink_by_force(gateway, person.id, account_id, wanted.confirm)
         else:
             unlinking.unlink(gateway, person.id, account_id)
     except StillHoldsData as refused:
@@ -107,7 +168,7 @@ def unlink(account_id: uuid.UUID) -> Response:
     return respond.nothing()
 
 
-def as_json(account: AccountView) -> dict[str, Any]:
+def as_json(account: AccountView) -> CloudAccount:
     """Return an account as `CloudAccount` of docs/api.md."""
     now = context.gateway().clock.now()
     return {
@@ -134,7 +195,7 @@ def as_json(account: AccountView) -> dict[str, Any]:
     }
 
 
-def _warning_json(account: AccountView, now: datetime) -> dict[str, Any] | None:
+def _warning_json(account: AccountView, now: datetime) -> Warned | None:
     warning = account.warning
     if warning is None:
         return None
@@ -153,24 +214,17 @@ def _account(account_id: uuid.UUID) -> AccountView:
     return account_views.get_account(context.session(), config, person.id, account_id)
 
 
-def _is_forced() -> bool:
-    value = request.args.get("force", "false")
-    if value not in {"true", "false"}:
-        raise Invalid({"force": ["This must be true or false."]})
-    return value == "true"
-
-
 def _still_holds(account_id: uuid.UUID, refused: StillHoldsData) -> Response:
     person = context.person()
     effect = unlinking.unlink_effect(context.session(), context.config(), person.id, account_id)
     return respond.answer(
-        {
-            "detail": refused.sentence,
-            "code": refused.code,
-            "shards": effect.shards,
-            "lost_count": effect.lost_count,
-            "lost_files": effect.lost_files,
-            "less_protected_count": effect.less_protected_count,
-        },
+        StillHolds(
+            detail=refused.sentence,
+            code="still_holds_data",
+            shards=effect.shards,
+            lost_count=effect.lost_count,
+            lost_files=list(effect.lost_files),
+            less_protected_count=effect.less_protected_count,
+        ),
         refused.status,
     )

@@ -3,12 +3,27 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from balancecloud.errors import Invalid
+from balancecloud.errors import (
+    BadRangeAsked,
+    BrokenUpload,
+    IntegrityError,
+    IntoItself,
+    Invalid,
+    LengthRequired,
+    NameTaken,
+    NoSpoolSpace,
+    NotFound,
+    OverQuota,
+    ProviderError,
+    StateConflict,
+    TooLarge,
+    Unavailable,
+)
 from balancecloud.library import (
     nodes,
     placements,
@@ -23,37 +38,63 @@ from balancecloud.library.past_views import VersionView
 from balancecloud.library.removal import Deletion
 from balancecloud.library.views import AccountView, NodeView
 from balancecloud.web import context, downloads
-from balancecloud.web.api import respond
-from balancecloud.web.api.respond import answer, body, nothing
-from balancecloud.web.receiving import Choices, receive
+from balancecloud.web.api.calls import Content, answers
+from balancecloud.web.api.respond import answer, body, nothing, query
+from balancecloud.web.api.schemas import Between, OneOf
+from balancecloud.web.api.shapes import (
+    Chunk,
+    File,
+    Files,
+    Placement,
+    ProviderUsage,
+    Shard,
+    StorageUsage,
+    Uploaded,
+    Version,
+    Versions,
+)
+from balancecloud.web.receiving import CONFLICTS, Choices, receive
 from balancecloud.web.security import checks_itself, streams
 
 blueprint = Blueprint("api_files", __name__, url_prefix="/api/files")
 
 GIB = 1 << 30
+LARGEST_VERSION = (1 << 31) - 1
+SORTS = tuple(sign + name for name in nodes.SORTS for sign in ("", "-"))
 PROVIDERS = ("google_drive", "onedrive", "folder")
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which page of a folder, or of what a search finds, and in which order."""
+
+    parent_id: uuid.UUID | None = None
+    q: str = ""
+    sort: Annotated[str, OneOf(SORTS)] = "name"
+    page: Annotated[int, Between(1, nodes.LAST_PAGE)] = 1
+    per_page: Annotated[int, Between(1, nodes.LARGEST_PAGE)] = 100
+
+
 @blueprint.get("")
+@answers({200: Files}, query=Listing, refusals=(NotFound,))
 def index() -> ResponseReturnValue:
-    page, per_page = respond.number("page", 1), respond.number("per_page", 100)
-    words = request.args.get("q", "")
-    if words:
-        found = nodes.search(context.session(), context.person().id, words, page, per_page)
+    wanted = query(Listing)
+    session, user_id, page, per_page = (
+        context.session(),
+        context.person().id,
+        wanted.page,
+        wanted.per_page,
+    )
+    if wanted.q:
+        found = nodes.search(session, user_id, wanted.q, page, per_page)
     else:
-        found = nodes.list_folder(
-            context.session(),
-            context.person().id,
-            _folder_id(request.args.get("parent_id")),
-            request.args.get("sort", "name"),
-            page,
-            per_page,
-        )
+        found = nodes.list_folder(session, user_id, wanted.parent_id, wanted.sort, page, per_page)
     files = [as_json(node) for node in found.nodes]
-    return answer({"files": files, "total": found.total, "page": page, "per_page": per_page})
+    return answer(Files(files=files, total=found.total, page=page, per_page=per_page))
 
 
 @blueprint.get("/<uuid:node_id>")
+@answers({200: File})
 def show(node_id: uuid.UUID) -> ResponseReturnValue:
     return answer(as_json(nodes.get_node(context.session(), context.person().id, node_id)))
 
@@ -67,26 +108,56 @@ class NewFolder:
 
 
 @blueprint.post("/folders")
+@answers({201: File}, body=NewFolder, refusals=(NameTaken, NotFound))
 def make_folder() -> ResponseReturnValue:
     wanted = body(NewFolder)
     made = nodes.make_folder(context.session(), context.person().id, wanted.name, wanted.parent_id)
     return answer(as_json(made), 201)
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where an upload goes, and what becomes of a name that is taken."""
+
+    parent_id: uuid.UUID | None = None
+    conflict: Annotated[str, OneOf(CONFLICTS)] = "version"
+
+
+UPLOAD_REFUSALS = (
+    BrokenUpload,
+    LengthRequired,
+    NameTaken,
+    NoSpoolSpace,
+    NotFound,
+    OverQuota,
+    TooLarge,
+    Unavailable,
+)
+FORM = Content(
+    "multipart/form-data",
+    {
+        "type": "object",
+        "properties": {
+            "path": {"type": "string"},
+            "file": {"type": "string", "contentMediaType": "application/octet-stream"},
+        },
+        "required": ["file"],
+    },
+)
+
+
 @blueprint.post("/upload")
 @checks_itself
 @streams
+@answers({201: Uploaded}, query=Destination, body=FORM, refusals=UPLOAD_REFUSALS)
 def upload() -> ResponseReturnValue:
-    choices = Choices(
-        parent_id=request.args.get("parent_id", ""),
-        conflict=request.args.get("conflict", "version"),
-    )
+    wanted = query(Destination)
+    choices = Choices(str(wanted.parent_id or ""), wanted.conflict)
     arrived = receive(choices, "api")
     stored = [arrived.node] if arrived.node else _arrived(arrived.node_ids)
-    made = as_json(stored[0]) | {"job_id": str(arrived.job_id)}
-    if len(stored) > 1:
-        made["files"] = [as_json(node) for node in stored]
-    return answer(made, 201)
+    files = [as_json(node) for node in stored]
+    first: File = {**files[0], "job_id": arrived.job_id}
+    return answer(Uploaded(**first, files=files), 201)
 
 
 def _arrived(node_ids: Sequence[uuid.UUID]) -> list[NodeView]:
@@ -103,6 +174,7 @@ class Change:
 
 
 @blueprint.patch("/<uuid:node_id>")
+@answers({200: File}, body=Change, refusals=(NameTaken, IntoItself, StateConflict))
 def change(node_id: uuid.UUID) -> ResponseReturnValue:
     session, user_id = context.session(), context.person().id
     tree.find_node(session, user_id, node_id)
@@ -117,10 +189,18 @@ def change(node_id: uuid.UUID) -> ResponseReturnValue:
     return answer(as_json(changed))
 
 
+@dataclass(frozen=True, slots=True)
+class Deleting:
+    """Whether it goes for good."""
+
+    permanent: bool = False
+
+
 @blueprint.delete("/<uuid:node_id>")
+@answers({204: None}, query=Deleting, refusals=(StateConflict,))
 def delete(node_id: uuid.UUID) -> ResponseReturnValue:
     session, user_id = context.session(), context.person().id
-    if request.args.get("permanent") != "true":
+    if not query(Deleting).permanent:
         trash.put(session, user_id, node_id)
         return nothing()
     return deleted(removal.delete_for_good(session, user_id, node_id, source="api"))
@@ -137,83 +217,101 @@ def deleted(deletion: Deletion) -> Response:
     return response
 
 
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which version; absent: the one that is shown."""
+
+    version: Annotated[int, Between(0, LARGEST_VERSION)] | None = None
+
+
+BYTES = Content("*/*")
+
+
 @blueprint.get("/<uuid:node_id>/download")
+@answers(
+    {200: BYTES, 206: BYTES, 304: None, 416: None},
+    query=Which,
+    refusals=(BadRangeAsked, IntegrityError, ProviderError, StateConflict, Unavailable),
+)
 def download(node_id: uuid.UUID) -> ResponseReturnValue:
+    query(Which)
     return downloads.answer(node_id)
 
 
 @blueprint.get("/<uuid:node_id>/versions")
+@answers({200: Versions})
 def list_versions(node_id: uuid.UUID) -> ResponseReturnValue:
     found = versions.list_versions(context.session(), context.person().id, node_id)
-    return answer({"versions": [version_json(one) for one in found], "total": len(found)})
+    return answer(Versions(versions=[version_json(one) for one in found], total=len(found)))
 
 
 @blueprint.post("/<uuid:node_id>/versions/<int:number>/restore")
+@answers({200: File}, refusals=(StateConflict,))
 def restore_version(node_id: uuid.UUID, number: int) -> ResponseReturnValue:
     session, user_id = context.session(), context.person().id
     return answer(as_json(versions.restore(session, user_id, node_id, number)))
 
 
 @blueprint.delete("/<uuid:node_id>/versions/<int:number>")
+@answers({204: None}, refusals=(StateConflict,))
 def delete_version(node_id: uuid.UUID, number: int) -> ResponseReturnValue:
     session, user_id = context.session(), context.person().id
     return deleted(versions.delete(session, user_id, node_id, number, source="api"))
 
 
 @blueprint.get("/<uuid:node_id>/placement")
+@answers({200: Placement}, refusals=(StateConflict,))
 def placement(node_id: uuid.UUID) -> ResponseReturnValue:
     found = placements.placement(context.session(), context.config(), context.person().id, node_id)
     chunks = [
-        {
-            "index": chunk.index,
-            "pack_id": str(chunk.pack_id),
-            "k": chunk.k,
-            "m": chunk.m,
-            "shards": [
-                {"index": s.index, "account_id": str(s.account_id), "state": s.state}
-                for s in chunk.shards
+        Chunk(
+            index=chunk.index,
+            pack_id=chunk.pack_id,
+            k=chunk.k,
+            m=chunk.m,
+            shards=[
+                Shard(index=s.index, account_id=s.account_id, state=s.state) for s in chunk.shards
             ],
-        }
+        )
         for chunk in found.chunks
     ]
-    return answer({"protection": found.protection, "survives": found.survives, "chunks": chunks})
+    return answer(Placement(protection=found.protection, survives=found.survives, chunks=chunks))
 
 
 @blueprint.get("/storage/usage")
+@answers({200: StorageUsage})
 def storage_usage() -> ResponseReturnValue:
     found = usage.usage(context.session(), context.config(), context.person().id)
     return answer(
-        {
-            "used_bytes": found.used_bytes,
-            "reserved_bytes": found.reserved_bytes,
-            "total_bytes": found.total_bytes,
+        StorageUsage(
             **_shares(found.used_bytes, found.total_bytes),
-            "cloud_storage": _by_provider(found.accounts),
-        }
+            reserved_bytes=found.reserved_bytes,
+            cloud_storage=_by_provider(found.accounts),
+        )
     )
 
 
-def as_json(node: NodeView) -> dict[str, Any]:
+def as_json(node: NodeView) -> File:
     """Return a node as `File` of docs/api.md."""
     return {
-        "id": str(node.id),
-        "user_id": str(node.user_id),
+        "id": node.id,
+        "user_id": node.user_id,
         "name": node.name,
         "path": node.path,
         "size": node.size,
         "mime_type": node.mime_type,
         "is_folder": node.is_folder,
-        "parent_id": str(node.parent_id) if node.parent_id else None,
+        "parent_id": node.parent_id,
         "state": node.state,
         "version": node.version,
         "sha256": node.sha256,
-        "created_at": respond.time(node.created_at),
-        "updated_at": respond.time(node.updated_at),
-        "job_id": str(node.job_id) if node.job_id else None,
+        "created_at": node.created_at,
+        "updated_at": node.updated_at,
+        "job_id": node.job_id,
     }
 
 
-def version_json(one: VersionView) -> dict[str, Any]:
+def version_json(one: VersionView) -> Version:
     """Return a version as `Version` of docs/api.md."""
     return {
         "version": one.number,
@@ -222,38 +320,28 @@ def version_json(one: VersionView) -> dict[str, Any]:
         "mime_type": one.mime_type,
         "sha256": one.sha256,
         "is_current": one.is_current,
-        "created_at": respond.time(one.created_at),
+        "created_at": one.created_at,
     }
 
 
-def _by_provider(accounts: Sequence[AccountView]) -> dict[str, Any]:
+def _by_provider(accounts: Sequence[AccountView]) -> dict[str, ProviderUsage | None]:
     """Return what each provider's accounts hold together, None where none is linked."""
-    found: dict[str, Any] = dict.fromkeys(PROVIDERS)
+    found: dict[str, ProviderUsage | None] = dict.fromkeys(PROVIDERS)
     for provider in PROVIDERS:
         linked = [account for account in accounts if account.provider == provider]
         if linked:
             used = sum(account.used_bytes for account in linked)
             totals = [account.total_bytes for account in linked]
             total = None if None in totals else sum(filter(None, totals))
-            found[provider] = {
-                "used_bytes": used,
-                "total_bytes": total,
-                **_shares(used, total),
-            }
+            found[provider] = _shares(used, total)
     return found
 
 
-def _shares(used: int, total: int | None) -> dict[str, Any]:
+def _shares(used: int, total: int | None) -> ProviderUsage:
     return {
+        "used_bytes": used,
+        "total_bytes": total,
         "used_percentage": round(100 * used / total, 2) if total else 0.0,
         "used_gb": round(used / GIB, 3),
         "total_gb": None if total is None else round(total / GIB, 3),
     }
-
-
-def _folder_id(text: str | None) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text) if text else None
-    except ValueError as problem:
-        sentence = "parent_id is not an id."
-        raise Invalid({"parent_id": [sentence]}, sentence) from problem

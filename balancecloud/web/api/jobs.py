@@ -2,34 +2,45 @@
 
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
 
-from flask import Blueprint, request
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from balancecloud.errors import Invalid
+from balancecloud.errors import StateConflict
 from balancecloud.library import job_pausing, jobs
 from balancecloud.web import context
-from balancecloud.web.api.respond import answer
+from balancecloud.web.api.calls import Content, answers
+from balancecloud.web.api.respond import answer, query
+from balancecloud.web.api.schemas import OneOf
 from balancecloud.web.conditional import unless_known
-from balancecloud.web.job_json import job_json
+from balancecloud.web.job_json import Job, Jobs, job_json
 from balancecloud.web.job_stream import stream
 
 blueprint = Blueprint("api_jobs", __name__, url_prefix="/api/jobs")
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Jobs in which state; absent: all."""
+
+    state: Annotated[str, OneOf(jobs.STATES)] | None = None
+
+
 @blueprint.get("")
+@answers({200: Jobs}, query=Filter)
 def index() -> ResponseReturnValue:
-    wanted = request.args.get("state")
-    if wanted is not None and wanted not in jobs.STATES:
-        raise Invalid({"state": [f"One of: {', '.join(jobs.STATES)}."]})
+    wanted = query(Filter).state
     states = None if wanted is None else (wanted,)
     found = jobs.list_jobs(context.session(), context.progress(), context.person().id, states)
     total = jobs.count_in(context.session(), context.person().id, states)
-    return answer({"jobs": [job_json(job) for job in found], "total": total})
+    return answer(Jobs(jobs=[job_json(job) for job in found], total=total))
 
 
 @blueprint.get("/<uuid:job_id>")
+@answers({200: Job, 304: None}, headers=("ETag",))
 def show(job_id: uuid.UUID) -> ResponseReturnValue:
     job = jobs.job_view(context.session(), context.progress(), context.person().id, job_id)
     facts = job_json(job)
@@ -38,26 +49,31 @@ def show(job_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/<uuid:job_id>/events")
 @context.background
+@answers({200: Content("text/event-stream"), 204: None})
 def events(job_id: uuid.UUID) -> ResponseReturnValue:
     return stream(job_id)
 
 
 @blueprint.post("/<uuid:job_id>/cancel")
+@answers({202: Job}, refusals=(StateConflict,))
 def cancel(job_id: uuid.UUID) -> ResponseReturnValue:
     return _accept(jobs.cancel, job_id)
 
 
 @blueprint.post("/<uuid:job_id>/pause")
+@answers({202: Job}, refusals=(StateConflict,))
 def pause(job_id: uuid.UUID) -> ResponseReturnValue:
     return _accept(job_pausing.pause, job_id)
 
 
 @blueprint.post("/<uuid:job_id>/resume")
+@answers({202: Job}, refusals=(StateConflict,))
 def resume(job_id: uuid.UUID) -> ResponseReturnValue:
     return _accept(job_pausing.resume, job_id)
 
 
 @blueprint.post("/<uuid:job_id>/retry")
+@answers({202: Job}, refusals=(StateConflict,))
 def retry(job_id: uuid.UUID) -> ResponseReturnValue:
     return _accept(jobs.retry, job_id)
 
