@@ -25,6 +25,7 @@ from balancecloud.errors import (
     Unavailable,
 )
 from balancecloud.library import (
+    node_pages,
     nodes,
     placements,
     rearranging,
@@ -60,7 +61,7 @@ blueprint = Blueprint("api_files", __name__, url_prefix="/api/files")
 
 GIB = 1 << 30
 LARGEST_VERSION = (1 << 31) - 1
-SORTS = tuple(sign + name for name in nodes.SORTS for sign in ("", "-"))
+SORTS = tuple(sign + name for name in node_pages.SORTS for sign in ("", "-"))
 PROVIDERS = ("google_drive", "onedrive", "folder")
 
 
@@ -71,8 +72,8 @@ class Listing:
     parent_id: uuid.UUID | None = None
     q: str = ""
     sort: Annotated[str, OneOf(SORTS)] = "name"
-    page: Annotated[int, Between(1, nodes.LAST_PAGE)] = 1
-    per_page: Annotated[int, Between(1, nodes.LARGEST_PAGE)] = 100
+    page: Annotated[int, Between(1, node_pages.LAST_PAGE)] = 1
+    per_page: Annotated[int, Between(1, node_pages.LARGEST_PAGE)] = 100
 
 
 @blueprint.get("")

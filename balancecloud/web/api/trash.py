@@ -8,7 +8,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from balancecloud.errors import NameTaken, StateConflict
-from balancecloud.library import nodes, trash
+from balancecloud.library import node_pages, trash
 from balancecloud.library.past_views import TrashEntry
 from balancecloud.web import context
 from balancecloud.web.api import files
@@ -24,8 +24,8 @@ blueprint = Blueprint("api_trash", __name__, url_prefix="/api/trash")
 class Paging:
     """Which page of the trash."""
 
-    page: Annotated[int, Between(1, nodes.LAST_PAGE)] = 1
-    per_page: Annotated[int, Between(1, nodes.LARGEST_PAGE)] = 100
+    page: Annotated[int, Between(1, node_pages.LAST_PAGE)] = 1
+    per_page: Annotated[int, Between(1, node_pages.LARGEST_PAGE)] = 100
 
 
 @blueprint.get("")
