@@ -106,8 +106,8 @@ class Usage:
     total_bytes: int | None
     files: int
     accounts: tuple["AccountView", ...]
-    less_protected_files: int = 0
-    survives: int = 0  # so many accounts may be lost, where no file is less protected
+    less_protected: int = 0  # versions, old ones and the trash among them
+    survives: int = 0  # so many accounts may be lost, where nothing is less protected
     repair_job_id: uuid.UUID | None = None  # the job that mends what is less protected
 
 
@@ -197,9 +197,10 @@ class UnlinkEffect:
 
     account: AccountView
     shards: int
-    lost_files: tuple[str, ...]  # paths, at most 20
+    lost_files: tuple[str, ...]  # paths, at most 20, each file once
     lost_count: int
     less_protected_count: int
+    lost_copies: int = 0  # so many copies show what would be lost
 
     @property
     def holds_data(self) -> bool:

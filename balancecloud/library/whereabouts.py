@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -20,6 +20,7 @@ from balancecloud.models.states import AccountState
 from balancecloud.storage.standing import HELD
 
 PER_PAGE: Final = 50
+PANEL_COLUMNS: Final = 28
 _AWAY: Final = (AccountState.UNLINKED, AccountState.SIGN_IN_AGAIN)
 
 
@@ -66,8 +67,8 @@ class Whereabouts:
     chunk_map: ChunkMap | None
     checked_at: datetime | None  # when the last shard of it was checked
     placed: int  # so many chunks lie on accounts, or are on their way there
-    lines: tuple[ChunkLine, ...]
-    page: int
+    lines: tuple[ChunkLine, ...] = ()
+    page: int = 1
     per_page: int = PER_PAGE
 
 
@@ -77,19 +78,30 @@ def whereabouts(
     """Return where a person's file is; NotFound for a folder or a stranger's."""
     node = tree.find_node(session, user_id, node_id)
     version = shown_version(session, node)
+    found = _glance(session, config, node, version, chunk_maps.MOST_COLUMNS)
+    page = min(max(page, 1), max(1, -(-found.placed // PER_PAGE)))
+    return replace(found, lines=_lines(session, version, page), page=page)
+
+
+def glance(session: Session, config: Config, user_id: uuid.UUID, node_id: uuid.UUID) -> Whereabouts:
+    """Return the same in fewer columns, for a panel, and without the lines of single chunks."""
+    node = tree.find_node(session, user_id, node_id)
+    return _glance(session, config, node, shown_version(session, node), PANEL_COLUMNS)
+
+
+def _glance(
+    session: Session, config: Config, node: Node, version: Version, columns: int
+) -> Whereabouts:
     standing = _standing(session, version.id)
-    page = min(max(page, 1), max(1, -(-standing.placed // PER_PAGE)))
     return Whereabouts(
-        protection=session.scalars(select(User.protection).where(User.id == user_id)).one(),
+        protection=session.scalars(select(User.protection).where(User.id == node.user_id)).one(),
         survives=max(0, standing.survives),
         unreadable=standing.unreadable,
         size=version.size,
         state=version.state.value,
-        chunk_map=_map(session, config, node, version) if standing.placed else None,
+        chunk_map=_map(session, config, node, version, columns) if standing.placed else None,
         checked_at=standing.checked_at,
         placed=standing.placed,
-        lines=_lines(session, version, page),
-        page=page,
     )
 
 
@@ -126,11 +138,14 @@ def _standing(session: Session, version_id: uuid.UUID) -> _Standing:
     return _Standing(*found)
 
 
-def _map(session: Session, config: Config, node: Node, version: Version) -> ChunkMap | None:
+def _map(
+    session: Session, config: Config, node: Node, version: Version, columns: int
+) -> ChunkMap | None:
     file = JobFile(
         node.id, version.id, node.name, version.size, version.state.value, Stages(), error=None
     )
-    return chunk_maps.chunk_map(session, file, _holding(session, config, node.user_id, version.id))
+    holding = _holding(session, config, node.user_id, version.id)
+    return chunk_maps.chunk_map(session, file, holding, columns)
 
 
 def _holding(

@@ -161,7 +161,7 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
         "files/details.html",
         {
             "node": samples.PANORAMA,
-            "placement": samples.placed(states.ACCOUNTS, 300, 120),
+            "placement": samples.placed(states.ACCOUNTS, 300, 12),
             "crumbs": samples.CRUMBS,
         },
     ),

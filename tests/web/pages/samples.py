@@ -22,15 +22,13 @@ from balancecloud.library.views import (
     LaneCell,
     LaneProgress,
     NodeView,
-    PlacedChunk,
-    PlacedShard,
-    Placement,
     Progress,
     ShardCounts,
     SpeedSample,
     Stages,
     Usage,
 )
+from balancecloud.library.whereabouts import PANEL_COLUMNS, Whereabouts
 from tests.web.pages.account_samples import (
     ACCOUNTS,
     FOLDER,
@@ -171,37 +169,39 @@ HUNDRED = tuple(
 FULL_PAGE = FolderPage(TRAVEL, CRUMBS, HUNDRED, 342, 2, 100)
 
 
-def placed(accounts: tuple[AccountView, ...], chunks: int, missing: int = -1) -> Placement:
-    """Return a placement whose shards rotate over the accounts."""
+def placed(accounts: tuple[AccountView, ...], chunks: int, missing: int = -1) -> Whereabouts:
+    """Return where a file is whose shards rotate over the accounts."""
     m = 1 if len(accounts) > 1 else 0
     width = min(len(accounts), 3)
-    return Placement(
+    step = -(-chunks // PANEL_COLUMNS)
+    columns = -(-chunks // step)
+    lanes = tuple(
+        Lane(
+            account,
+            tuple(
+                LaneCell(column, "failed" if (column, number) == (missing, 0) else "stored")
+                for column in range(columns)
+                if (column + number) % len(accounts) < width
+            ),
+        )
+        for number, account in enumerate(accounts)
+    )
+    file = JobFile(None, uuid.UUID(int=5000), "x", chunks * MIB, "stored", Stages(), error=None)
+    return Whereabouts(
         protection=m,
         survives=m,
-        accounts=accounts,
-        chunks=tuple(
-            PlacedChunk(
-                index,
-                uuid.UUID(int=5000 + index),
-                width - m,
-                m,
-                tuple(
-                    PlacedShard(
-                        shard,
-                        accounts[(index + shard) % len(accounts)].id,
-                        "missing" if (index, shard) == (missing, 0) else "stored",
-                    )
-                    for shard in range(width)
-                ),
-            )
-            for index in range(chunks)
-        ),
+        unreadable=0,
+        size=chunks * MIB,
+        state="stored",
+        chunk_map=ChunkMap(file, chunks, step, columns, width - m, m, lanes),
+        checked_at=None,
+        placed=chunks,
     )
 
 
 USAGE = Usage(44_882_000_000, 1_000_000_000, 100 * GIB, 1204, ACCOUNTS, 0, 1)
 LESS_PROTECTED = replace(
-    USAGE, less_protected_files=12, total_bytes=None, repair_job_id=uuid.UUID(int=77)
+    USAGE, less_protected=12, total_bytes=None, repair_job_id=uuid.UUID(int=77)
 )
 NO_USAGE = Usage(0, 0, None, 0, (), 0)
 
