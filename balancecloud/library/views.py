@@ -91,7 +91,6 @@ class Placement:
     protection: int
     survives: int
     chunks: tuple[PlacedChunk, ...]
-    accounts: tuple["AccountView", ...]  # those that hold a shard of it
 
 
 # --- storage ----------------------------------------------------------------------------------

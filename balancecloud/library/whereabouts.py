@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from balancecloud.config import Config
 from balancecloud.library import account_views, chunk_maps, tree
-from balancecloud.library.placements import shown_version
+from balancecloud.library.placements import AWAY, shown_version
 from balancecloud.library.views import AccountView, ChunkMap, JobFile, Stages
 from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.library import Node, Version
@@ -21,7 +21,6 @@ from balancecloud.storage.standing import HELD
 
 PER_PAGE: Final = 50
 PANEL_COLUMNS: Final = 28
-_AWAY: Final = (AccountState.UNLINKED, AccountState.SIGN_IN_AGAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class _Standing:
 
 def _standing(session: Session, version_id: uuid.UUID) -> _Standing:
     """Return what the weakest chunk survives, and how many cannot be read."""
-    is_good = and_(ShardRow.state.in_(HELD), CloudAccount.state.not_in(_AWAY))
+    is_good = and_(ShardRow.state.in_(HELD), CloudAccount.state.not_in(AWAY))
     spare = func.count(func.distinct(CloudAccount.domain)).filter(is_good) - Pack.k
     chunks = (
         select(spare.label("spare"), func.max(ShardRow.verified_at).label("checked_at"))
