@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from balancecloud.library.chunk_lines import ChunkLine
 from balancecloud.library.wording import Words
 
 # --- files ------------------------------------------------------------------------------------
@@ -241,6 +242,14 @@ class ShardCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkCounts:
+    """Chunks that a job's files are cut into, and those of them that are sealed."""
+
+    total: int = 0
+    sealed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LaneProgress:
     """One account's part in a job; `rate` in bytes a second."""
 
@@ -266,6 +275,7 @@ class Progress:
     rate_out: int
     eta_seconds: int | None
     eta_kind: str  # estimate | waiting | unknown
+    chunks: ChunkCounts = field(default_factory=ChunkCounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +313,18 @@ class JobFile:
     state: str
     stages: Stages
     error: JobError | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """What a job of many files does in one folder."""
+
+    folder_id: uuid.UUID | None  # None: the root, or that the files are gone
+    path: str | None  # None: the files were deleted meanwhile
+    files: int
+    stored: int
+    problems: int
+    stages: Stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,3 +396,5 @@ class JobDetail:
     waits_for: tuple[AccountView, ...] = ()  # accounts in trouble that take part, or would
     speeds: tuple[SpeedSample, ...] = ()  # of the last two minutes, the oldest first
     as_of: datetime | None = None
+    folders: tuple[JobFolder, ...] = ()  # where there are more files than are listed
+    chunk_lines: tuple[ChunkLine, ...] = ()  # the first chunks of the file of the map

@@ -35,7 +35,6 @@ def register(app: Flask, clock: Clock = SYSTEM_CLOCK) -> None:
         "time_of_day": time_of_day,
         "worded": lambda words: worded(words, clock.now()),
         "drawn": lanes.draw_chunk_map,
-        "chunk_rows": lanes.rows_of_chunk_map,
         "has_thumbnail": previews.has_thumbnail,
         "glance": previews.glance,
     }

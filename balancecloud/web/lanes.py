@@ -25,32 +25,9 @@ class DrawnLane:
     width: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkRow:
-    """One row of "Show as table": chunks `first` to `last` and the state at each account."""
-
-    first: int
-    last: int
-    states: tuple[str | None, ...]  # in the order of the lanes
-
-
 def draw_chunk_map(chunk_map: ChunkMap) -> tuple[DrawnLane, ...]:
     """Return a job's chunk map as rows to draw."""
     return tuple(_draw_lane(lane, chunk_map.columns) for lane in chunk_map.lanes)
-
-
-def rows_of_chunk_map(chunk_map: ChunkMap) -> tuple[ChunkRow, ...]:
-    """Return the same map as rows of a table."""
-    states = [{cell.column: cell.state for cell in lane.cells} for lane in chunk_map.lanes]
-    step = chunk_map.chunks_per_column
-    return tuple(
-        ChunkRow(
-            column * step + 1,
-            min((column + 1) * step, chunk_map.chunks),
-            tuple(lane.get(column) for lane in states),
-        )
-        for column in range(chunk_map.columns)
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """Lane maps: nothing is drawn that is not so, and the table says the same."""
 
-import itertools
-
 from balancecloud.web import lanes
 from tests.web.pages import account_samples as states
 from tests.web.pages import samples
@@ -33,13 +31,3 @@ def test_a_job_s_map_draws_each_cell_once() -> None:
         assert row.waiting.count("M") == states.count("sealed")
         assert row.absent.count("M") == states.count("planned") + states.count("failed")
         assert row.wrong.count("M") == states.count("failed")
-
-
-def test_the_table_says_what_the_map_draws() -> None:
-    chunks = samples.chunk_map(73, 145, 58)
-    rows = lanes.rows_of_chunk_map(chunks)
-    assert (rows[0].first, rows[-1].last) == (1, 145)
-    assert [later.first - row.last for row, later in itertools.pairwise(rows)] == [1] * 72
-    for index, lane in enumerate(chunks.lanes):
-        said = {number: row.states[index] for number, row in enumerate(rows) if row.states[index]}
-        assert said == {cell.column: cell.state for cell in lane.cells}
