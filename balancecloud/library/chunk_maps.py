@@ -39,20 +39,25 @@ class Shape:
         return -(-self.chunks // self.per_column)
 
 
-def shape(size: int, chunk_size: int) -> Shape:
+def shape(size: int, chunk_size: int, most_columns: int = MOST_COLUMNS) -> Shape:
     """Return the columns of a file; an empty file has one chunk."""
     chunks = max(1, -(-size // chunk_size))
-    return Shape(chunks, -(-chunks // MOST_COLUMNS))
+    return Shape(chunks, -(-chunks // most_columns))
 
 
-def chunk_map(session: Session, file: JobFile, accounts: Sequence[AccountView]) -> ChunkMap | None:
+def chunk_map(
+    session: Session,
+    file: JobFile,
+    accounts: Sequence[AccountView],
+    most_columns: int = MOST_COLUMNS,
+) -> ChunkMap | None:
     """Return the map of a version over these accounts; None when the version is gone."""
     facts = session.execute(
         select(Version.size, Version.chunk_size).where(Version.id == file.version_id)
     ).one_or_none()
     if facts is None:
         return None
-    form = shape(facts.size, facts.chunk_size)
+    form = shape(facts.size, facts.chunk_size, most_columns)
     layout = session.execute(
         select(Pack.k, Pack.m)
         .join(Chunk, Chunk.pack_id == Pack.id)

@@ -12,7 +12,14 @@ from sqlalchemy import BigInteger, Subquery, TableValuedAlias, Uuid, case, cast,
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from balancecloud.library.views import FileCounts, LaneProgress, Progress, ShardCounts, Stages
+from balancecloud.library.views import (
+    ChunkCounts,
+    FileCounts,
+    LaneProgress,
+    Progress,
+    ShardCounts,
+    Stages,
+)
 from balancecloud.live.progress import STAGES, LiveSnapshot
 from balancecloud.models.clouds import Chunk, CloudAccount, ShardRow
 from balancecloud.models.jobs import Job
@@ -36,6 +43,7 @@ class Sums:
 
     stages: Stages = field(default_factory=Stages)
     waiting: int = 0
+    chunks: ChunkCounts = field(default_factory=ChunkCounts)
 
 
 def version_stages(live: Iterable[LiveSnapshot]) -> Subquery:
@@ -55,10 +63,15 @@ def version_stages(live: Iterable[LiveSnapshot]) -> Subquery:
     sealed = func.least(received, largest(Version.sealed_bytes, known.c.sealed))
     short_of_all = func.least(sealed, largest(Version.size - 1, 0))
     stored = func.least(short_of_all, largest(Version.stored_bytes, known.c.stored))
+    # A version is whole in chunks that are full, but for the last: an empty one has none.
+    chunks = (Version.size + Version.chunk_size - 1) // Version.chunk_size
+    full = cast(sealed, BigInteger) // Version.chunk_size
     return (
         select(
             Version.id,
             Version.job_id,
+            chunks.label("chunks"),
+            case((is_kept | (sealed >= Version.size), chunks), else_=full).label("chunks_sealed"),
             Version.state,
             Version.size.label("total"),
             received.label("received"),
@@ -90,14 +103,20 @@ def sums(
         select(
             of.c.job_id,
             *(func.sum(of.c[name]) for name in ("total", "received", "sealed", "stored")),
+            func.sum(of.c.chunks),
+            func.sum(of.c.chunks_sealed),
             func.count().filter(of.c.state == VersionState.WAITING),
         )
         .where(of.c.job_id.in_(job_ids))
         .group_by(of.c.job_id)
     )
     return {
-        job_id: Sums(Stages(*(int(number) for number in numbers)), waiting)
-        for job_id, *numbers, waiting in rows
+        job_id: Sums(
+            Stages(*(int(number) for number in numbers)),
+            waiting,
+            ChunkCounts(int(chunks), int(sealed)),
+        )
+        for job_id, *numbers, chunks, sealed, waiting in rows
     }
 
 
@@ -155,6 +174,7 @@ def progress(
         rate_out=round(now.rate_out),
         eta_seconds=seconds,
         eta_kind=kind,
+        chunks=known.chunks,
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from balancecloud.errors import NotFound
 from balancecloud.library import job_sentences
 from balancecloud.library.job_figures import version_stages
+from balancecloud.library.version_names import names_of
 from balancecloud.library.views import JobFile, Stages
 from balancecloud.live.progress import LiveSnapshot
 from balancecloud.models.library import Node, Version
@@ -51,11 +52,13 @@ def list_files(
         .order_by(rank, Version.created_at, Version.id)
         .limit(MOST_SHOWN)
     ).all()
+    # The node of the file may be gone, and a copy of it still show what this job stored.
+    copies = names_of(session, [row.id for row in rows if row.node_id is None])
     files = tuple(
         JobFile(
-            node_id=row.node_id,
+            node_id=row.node_id or (copies[row.id].node_id if row.id in copies else None),
             version_id=row.id,
-            name=row.name or GONE,
+            name=row.name or (copies[row.id].name if row.id in copies else GONE),
             size=row.total,
             state=row.state.value,
             stages=Stages(row.total, row.received, row.sealed, row.stored),

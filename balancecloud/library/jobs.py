@@ -13,17 +13,20 @@ from balancecloud.config import Config
 from balancecloud.errors import StateConflict
 from balancecloud.library import (
     account_views,
+    chunk_lines,
     chunk_maps,
     job_files,
+    job_folders,
     job_pausing,
     job_rows,
     job_sentences,
     job_views,
     job_waits,
 )
+from balancecloud.library.chunk_lines import ChunkLine
 from balancecloud.library.happenings import list_happenings, record
 from balancecloud.library.job_figures import ENDED, WAITING
-from balancecloud.library.views import JobDetail, JobView
+from balancecloud.library.views import JobDetail, JobFile, JobView
 from balancecloud.library.wording import Words
 from balancecloud.live.progress import ProgressStore
 from balancecloud.models.clouds import Chunk, Pack
@@ -45,6 +48,7 @@ FILTERS: Final[Mapping[str, tuple[str, ...] | None]] = {
 }
 MOST_SHOWN: Final = 100
 MOST_LOGGED: Final = 10_000
+MOST_LINES: Final = 20  # chunks in the table of a page that is asked for again and again
 CANCELLABLE: Final = (*job_pausing.PAUSABLE, JobState.PAUSED)
 
 
@@ -65,7 +69,7 @@ def list_jobs(
     limit: int = MOST_SHOWN,
 ) -> tuple[JobView, ...]:
     """Return the person's jobs in these states, the newest first."""
-    which = [Job.user_id == user_id]
+    which = [Job.user_id == user_id, Job.cleared_at.is_(None)]
     if states is not None:
         which.append(Job.state.in_([JobState(state) for state in states]))
     rows = session.scalars(
@@ -92,7 +96,9 @@ def count_jobs(session: Session, user_id: uuid.UUID) -> dict[str, int]:
 
 def _counts(session: Session, user_id: uuid.UUID) -> dict[str, int]:
     counted = session.execute(
-        select(Job.state, func.count()).where(Job.user_id == user_id).group_by(Job.state)
+        select(Job.state, func.count())
+        .where(Job.user_id == user_id, Job.cleared_at.is_(None))
+        .group_by(Job.state)
     )
     return {state.value: count for state, count in counted}
 
@@ -117,6 +123,7 @@ def get_job(
     live = job_views.live_figures(session, watch.progress, row)
     view = job_views.close_view(session, row, live)
     files, hidden = job_files.list_files(session, row.id, live.values())
+    folders = job_folders.list_folders(session, row.id, live.values()) if hidden else ()
     linked = account_views.list_accounts(session, watch.config, user_id)
     taking_part = _taking_part(session, view)
     accounts = tuple(one for one in linked if one.id in taking_part) or linked
@@ -127,6 +134,7 @@ def get_job(
         folder_id=row.folder_id,
         files=files,
         files_hidden=hidden,
+        folders=folders,
         accounts=accounts if row.kind is JobKind.STORE else (),
         chunk_map=chunk_maps.chunk_map(session, chosen, accounts) if chosen else None,
         happenings=list_happenings(session, row.id),
@@ -138,6 +146,7 @@ def get_job(
         waits_for=job_waits.in_trouble(row.state, linked, taking_part),
         speeds=job_views.speeds(watch.progress, row),
         as_of=watch.clock.now(),
+        chunk_lines=_chunk_lines(session, chosen) if chosen else (),
     )
 
 
@@ -245,6 +254,11 @@ def _can_retry(session: Session, row: Job) -> bool:
     waits = (Work.state == WorkState.DUE) & (Work.due_at > func.now())
     of_job = select(Work.id).where(Work.job_id == row.id, (Work.state == WorkState.DEAD) | waits)
     return session.scalar(of_job.limit(1)) is not None
+
+
+def _chunk_lines(session: Session, file: JobFile) -> tuple[ChunkLine, ...]:
+    version = session.get(Version, file.version_id)
+    return chunk_lines.lines(session, version, MOST_LINES) if version else ()
 
 
 def _protection(session: Session, job_id: uuid.UUID) -> int:

@@ -2,36 +2,33 @@
 
 import uuid
 from collections import defaultdict
+from collections.abc import Mapping
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from balancecloud.config import Config
 from balancecloud.errors import NotFound
-from balancecloud.library import account_views, copies, tree
+from balancecloud.library import copies, tree
 from balancecloud.library.views import PlacedChunk, PlacedShard, Placement
 from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.library import Node, Version
 from balancecloud.models.people import User
 from balancecloud.models.states import AccountState, ShardState
 
+AWAY: Final = (AccountState.UNLINKED, AccountState.SIGN_IN_AGAIN)
 READABLE = {ShardState.STORED.value, ShardState.VERIFIED.value}
 
 
-def placement(
-    session: Session, config: Config, user_id: uuid.UUID, node_id: uuid.UUID
-) -> Placement:
+def placement(session: Session, user_id: uuid.UUID, node_id: uuid.UUID) -> Placement:
     """Return where the version that a file shows lies; NotFound for a folder or a stranger's."""
     node = tree.find_node(session, user_id, node_id)
     version = shown_version(session, node)
     chunks = _chunks(session, version.id)
-    holding = {shard.account_id for chunk in chunks for shard in chunk.shards}
-    accounts = account_views.list_accounts(session, config, user_id)
     return Placement(
         protection=session.scalars(select(User.protection).where(User.id == user_id)).one(),
-        survives=_survives(session, chunks),
+        survives=_survives(session, user_id, chunks),
         chunks=chunks,
-        accounts=tuple(account for account in accounts if account.id in holding),
     )
 
 
@@ -77,17 +74,21 @@ def _chunks(session: Session, version_id: uuid.UUID) -> tuple[PlacedChunk, ...]:
     )
 
 
-def _survives(session: Session, chunks: tuple[PlacedChunk, ...]) -> int:
-    """Return how many accounts may be lost now: the least spare shards of any chunk."""
-    away = set(
-        session.scalars(
-            select(CloudAccount.id).where(
-                CloudAccount.state.in_((AccountState.UNLINKED, AccountState.SIGN_IN_AGAIN))
-            )
+def _survives(session: Session, user_id: uuid.UUID, chunks: tuple[PlacedChunk, ...]) -> int:
+    """Return how many accounts may be lost now: what any chunk has beyond k.
+
+    Accounts of one failure domain count as one, as on the page of `whereabouts`.
+    """
+    rows = session.execute(
+        select(CloudAccount.id, CloudAccount.domain).where(
+            CloudAccount.user_id == user_id, CloudAccount.state.not_in(AWAY)
         )
     )
-    spare = [
-        sum(s.state in READABLE and s.account_id not in away for s in chunk.shards) - chunk.k
-        for chunk in chunks
-    ]
+    domains = {row.id: row.domain for row in rows}
+    spare = (len(_domains(chunk, domains)) - chunk.k for chunk in chunks)
     return max(0, min(spare, default=0))
+
+
+def _domains(chunk: PlacedChunk, domains: Mapping[uuid.UUID, str]) -> set[str]:
+    good = (shard.account_id for shard in chunk.shards if shard.state in READABLE)
+    return {domains[account_id] for account_id in good if account_id in domains}

@@ -56,7 +56,7 @@ class Shortfalls:
 def shortfalls(session: Session, user_id: uuid.UUID, page: int = 1) -> Shortfalls:
     """Return what of a person's library is less protected than asked."""
     wanted = protection.protection(session, user_id)
-    total = session.scalars(select(func.count()).select_from(_short(user_id).subquery())).one()
+    total = count_short(session, user_id)
     page = min(max(page, 1), max(1, -(-total // PER_PAGE)))
     rows = session.execute(
         _short(user_id)
@@ -76,7 +76,12 @@ def shortfalls(session: Session, user_id: uuid.UUID, page: int = 1) -> Shortfall
     return Shortfalls(wanted.asked, wanted.survives, entries, total, page)
 
 
-def is_thin(user_id: uuid.UUID) -> ColumnElement[bool]:
+def count_short(session: Session, user_id: uuid.UUID) -> int:
+    """Return how many versions the pages of `shortfalls` list."""
+    return session.scalars(select(func.count()).select_from(_short(user_id).subquery())).one()
+
+
+def _is_thin(user_id: uuid.UUID) -> ColumnElement[bool]:
     """Say whether a version was stored with less protection than asked: too few accounts then."""
     asked = select(User.protection).where(User.id == user_id).scalar_subquery()
     layouts = select(Chunk.version_id).join(Pack, Pack.id == Chunk.pack_id)
@@ -89,7 +94,7 @@ def _short(user_id: uuid.UUID) -> Select[uuid.UUID, int, VersionState]:
         Version.user_id == user_id,
         or_(
             Version.state.in_(HARMED),
-            and_(Version.state == VersionState.STORED, is_thin(user_id)),
+            and_(Version.state == VersionState.STORED, _is_thin(user_id)),
         ),
     )
 

@@ -5,9 +5,10 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from balancecloud.library.version_names import paths_of
+from balancecloud.library.version_names import names_of
 from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.library import Node, Version
 from balancecloud.models.states import AccountState, VersionState
@@ -43,16 +44,35 @@ def count_unreadable(session: Session, account_id: uuid.UUID) -> int:
 
 
 def lost_paths(session: Session, account_id: uuid.UUID) -> tuple[str, ...]:
-    """Return the paths of files that would be lost without this account, the first twenty."""
-    files = _files(harmed_without([account_id])).subquery()
-    lost = (
-        select(Node.id)
-        .join(files, files.c.file_id == Node.file_id)
-        .where(files.c.is_lost)
-        .order_by(Node.name, Node.id)
-        .limit(PATHS_SHOWN)
+    """Return the paths of files that would be lost without this account, the largest twenty.
+
+    A file is named once, however many copies show it.
+    """
+    harmed = harmed_without([account_id]).subquery()
+    of_files = (
+        select(Version.id, Version.size)
+        .join(harmed, harmed.c.version_id == Version.id)
+        .where(harmed.c.is_lost)
+        .order_by(Version.file_id, Version.number.desc())
+        .ext(distinct_on(Version.file_id))
+        .subquery()
     )
-    return tuple(sorted(paths_of(session, session.scalars(lost).all()).values()))
+    lost = select(of_files.c.id).order_by(of_files.c.size.desc(), of_files.c.id).limit(PATHS_SHOWN)
+    names = names_of(session, session.scalars(lost).all())
+    return tuple(sorted(called.path for called in names.values()))
+
+
+def count_lost_copies(session: Session, account_id: uuid.UUID) -> int:
+    """Return how many nodes, beyond one of each file, show what would be lost."""
+    harmed = harmed_without([account_id]).subquery()
+    copies = (
+        select(func.count() - func.count(func.distinct(Version.id)))
+        .select_from(Version)
+        .join(harmed, harmed.c.version_id == Version.id)
+        .join(Node, and_(Node.file_id == Version.file_id, Node.version == Version.number))
+        .where(harmed.c.is_lost, Node.trashed_at.is_(None))
+    )
+    return session.scalar(copies) or 0
 
 
 def _files(harmed: Select[Any]) -> Select[Any]:

@@ -16,7 +16,7 @@ from balancecloud.library.account_views import get_account
 from balancecloud.library.consents import end_grant, serves_somebody
 from balancecloud.library.gateway import Gateway
 from balancecloud.library.sealed_tokens import TokenPlace, unseal_tokens
-from balancecloud.library.survival import count_without, lost_paths
+from balancecloud.library.survival import count_lost_copies, count_without, lost_paths
 from balancecloud.library.views import UnlinkEffect
 from balancecloud.models.clouds import CloudAccount, ShardRow
 from balancecloud.models.people import AuditEvent
@@ -48,6 +48,7 @@ def unlink_effect(
         shards=_shards_on(session, account_id),
         lost_files=lost_paths(session, account_id) if lost else (),
         lost_count=lost,
+        lost_copies=count_lost_copies(session, account_id) if lost else 0,
         less_protected_count=less,
     )
 

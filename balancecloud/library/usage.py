@@ -2,21 +2,17 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import Final
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from balancecloud.config import Config
-from balancecloud.library import account_views, protection
-from balancecloud.library.shortfalls import is_thin
+from balancecloud.library import account_views, protection, shortfalls
 from balancecloud.library.views import AccountView, Usage
-from balancecloud.models.library import Node, Version
+from balancecloud.models.library import Node
 from balancecloud.models.people import User
-from balancecloud.models.states import NodeKind, VersionState
+from balancecloud.models.states import NodeKind
 from balancecloud.storage import upkeep
-
-HARMED: Final = (VersionState.DEGRADED, VersionState.UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +43,7 @@ def usage(session: Session, config: Config, user_id: uuid.UUID) -> Usage:
         .select_from(Node)
         .where(Node.user_id == user_id, Node.kind == NodeKind.FILE, Node.trashed_at.is_(None))
     ).one()
-    less = session.scalars(
-        select(func.count(func.distinct(Version.file_id))).where(
-            Version.user_id == user_id,
-            or_(
-                Version.state.in_(HARMED),
-                and_(Version.state == VersionState.STORED, is_thin(user_id)),
-            ),
-        )
-    ).one()
+    less = shortfalls.count_short(session, user_id)
     accounts = account_views.list_accounts(session, config, user_id)
     survives = protection.protection(session, user_id).survives
     return Usage(

@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import CompoundSelect, and_, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -19,28 +20,61 @@ class Called:
     path: str
     number: int | None
     is_trashed: bool
+    copies: int = 0  # so many other nodes outside the trash show it, too
+
+    @property
+    def name(self) -> str:
+        """Its name without the folders."""
+        return self.path.rpartition("/")[2]
 
 
 def names_of(session: Session, version_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Called]:
-    """Return what these versions are called; one whose node is gone is left out."""
-    shown = func.coalesce(and_(Node.trashed_at.is_(None), Node.version == Version.number), False)
+    """Return what these versions are called; one whose nodes are gone is left out.
+
+    Called by a node that shows it, else by the one whose older version it is; the trash comes last.
+    """
+    of = _naming(version_ids).subquery()
+    showing = func.count().filter(of.c.is_shown).over(partition_by=of.c.id).label("showing")
     rows = session.execute(
-        select(Version.id, Version.number, Node.id, Node.name, Node.trashed_at, Node.version)
-        .join(Node, Node.file_id == Version.file_id)
-        .where(Version.id.in_(version_ids))
-        .order_by(Version.id, shown.desc(), Node.trashed_at.is_not(None), Node.id)
-        .ext(distinct_on(Version.id))
-    ).all()
-    paths = paths_of(session, [node_id for _, _, node_id, _, trashed, _ in rows if not trashed])
-    return {
-        version_id: Called(
-            node_id,
-            paths.get(node_id, name),
-            None if number == current else number,
-            trashed is not None,
+        select(of, showing)
+        .order_by(
+            of.c.id,
+            of.c.is_shown.desc(),
+            of.c.is_trashed,
+            of.c.is_own.desc(),
+            of.c.node_id,
         )
-        for version_id, number, node_id, name, trashed, current in rows
+        .ext(distinct_on(of.c.id))
+    ).all()
+    paths = paths_of(session, [row.node_id for row in rows if not row.is_trashed])
+    return {
+        row.id: Called(
+            row.node_id,
+            paths.get(row.node_id, row.name),
+            None if row.number == row.current else row.number,
+            row.is_trashed,
+            max(0, row.showing - 1),
+        )
+        for row in rows
     }
+
+
+def _naming(version_ids: Collection[uuid.UUID]) -> CompoundSelect[Any]:
+    """Select the nodes of versions: the one whose file it is of, and the copies that show it."""
+    is_shown = func.coalesce(and_(Node.trashed_at.is_(None), Node.version == Version.number), False)
+    facts = select(
+        Version.id,
+        Version.number,
+        Node.id.label("node_id"),
+        Node.name,
+        Node.version.label("current"),
+        Node.trashed_at.is_not(None).label("is_trashed"),
+        (Node.id == Version.file_id).label("is_own"),
+        and_(Node.file_id == Version.file_id, is_shown).label("is_shown"),
+    ).where(Version.id.in_(version_ids))
+    own = facts.join(Node, Node.id == Version.file_id)
+    is_copy = and_(Node.file_id == Version.file_id, Node.id != Version.file_id)
+    return own.union_all(facts.join(Node, and_(is_copy, Node.version == Version.number)))
 
 
 def paths_of(session: Session, node_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from balancecloud.library.chunk_lines import ChunkLine
 from balancecloud.library.wording import Words
 
 # --- files ------------------------------------------------------------------------------------
@@ -91,7 +92,6 @@ class Placement:
     protection: int
     survives: int
     chunks: tuple[PlacedChunk, ...]
-    accounts: tuple["AccountView", ...]  # those that hold a shard of it
 
 
 # --- storage ----------------------------------------------------------------------------------
@@ -106,8 +106,8 @@ class Usage:
     total_bytes: int | None
     files: int
     accounts: tuple["AccountView", ...]
-    less_protected_files: int = 0
-    survives: int = 0  # so many accounts may be lost, where no file is less protected
+    less_protected: int = 0  # versions, old ones and the trash among them
+    survives: int = 0  # so many accounts may be lost, where nothing is less protected
     repair_job_id: uuid.UUID | None = None  # the job that mends what is less protected
 
 
@@ -197,9 +197,10 @@ class UnlinkEffect:
 
     account: AccountView
     shards: int
-    lost_files: tuple[str, ...]  # paths, at most 20
+    lost_files: tuple[str, ...]  # paths, at most 20, each file once
     lost_count: int
     less_protected_count: int
+    lost_copies: int = 0  # so many copies show what would be lost
 
     @property
     def holds_data(self) -> bool:
@@ -241,6 +242,14 @@ class ShardCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkCounts:
+    """Chunks that a job's files are cut into, and those of them that are sealed."""
+
+    total: int = 0
+    sealed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LaneProgress:
     """One account's part in a job; `rate` in bytes a second."""
 
@@ -266,6 +275,7 @@ class Progress:
     rate_out: int
     eta_seconds: int | None
     eta_kind: str  # estimate | waiting | unknown
+    chunks: ChunkCounts = field(default_factory=ChunkCounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +313,18 @@ class JobFile:
     state: str
     stages: Stages
     error: JobError | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """What a job of many files does in one folder."""
+
+    folder_id: uuid.UUID | None  # None: the root, or that the files are gone
+    path: str | None  # None: the files were deleted meanwhile
+    files: int
+    stored: int
+    problems: int
+    stages: Stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,3 +396,5 @@ class JobDetail:
     waits_for: tuple[AccountView, ...] = ()  # accounts in trouble that take part, or would
     speeds: tuple[SpeedSample, ...] = ()  # of the last two minutes, the oldest first
     as_of: datetime | None = None
+    folders: tuple[JobFolder, ...] = ()  # where there are more files than are listed
+    chunk_lines: tuple[ChunkLine, ...] = ()  # the first chunks of the file of the map

@@ -189,11 +189,11 @@ def _listing(user_id: uuid.UUID, gone: Collection[uuid.UUID], fate: Fate) -> Sel
 
 def _fates(user_id: uuid.UUID, gone: Collection[uuid.UUID]) -> Select[Any]:
     """Select a person's versions with where in the library each is, and what becomes of it."""
-    harmed, living = harmed_without(gone).subquery(), _living(user_id)
+    harmed, shown, own = harmed_without(gone).subquery(), _shown(user_id), _own(user_id)
     place = case(
-        (living.c.file_id.is_(None), "trash"),
-        (Version.number == any_(living.c.shown), "file"),
-        else_="old",
+        (Version.number == any_(shown.c.numbers), "file"),
+        (own.c.id.is_not(None), "old"),
+        else_="trash",
     )
     fate = case(
         (Version.state.in_(_GONE), "gone"),
@@ -205,16 +205,22 @@ def _fates(user_id: uuid.UUID, gone: Collection[uuid.UUID]) -> Select[Any]:
     return (
         select(Version.id, Version.size, place.label("place"), fate.label("fate"))
         .outerjoin(harmed, harmed.c.version_id == Version.id)
-        .outerjoin(living, living.c.file_id == Version.file_id)
+        .outerjoin(shown, shown.c.file_id == Version.file_id)
+        .outerjoin(own, own.c.id == Version.file_id)
         .where(Version.user_id == user_id, Version.state.not_in(_ENDED))
     )
 
 
-def _living(user_id: uuid.UUID) -> Subquery:
-    """Select the files outside the trash with the versions that their nodes show."""
+def _shown(user_id: uuid.UUID) -> Subquery:
+    """Select the files with the versions that nodes outside the trash show, copies among them."""
     return (
-        select(Node.file_id, func.array_agg(Node.version).label("shown"))
+        select(Node.file_id, func.array_agg(Node.version).label("numbers"))
         .where(Node.user_id == user_id, Node.kind == NodeKind.FILE, Node.trashed_at.is_(None))
         .group_by(Node.file_id)
         .subquery()
     )
+
+
+def _own(user_id: uuid.UUID) -> Subquery:
+    """Select the nodes outside the trash: an older version belongs to the one of its file."""
+    return select(Node.id).where(Node.user_id == user_id, Node.trashed_at.is_(None)).subquery()

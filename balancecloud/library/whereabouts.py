@@ -1,57 +1,25 @@
 """Where a file is, however large: its map in at most 96 columns, its chunks page by page."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session
 
 from balancecloud.config import Config
-from balancecloud.library import account_views, chunk_maps, tree
-from balancecloud.library.placements import shown_version
+from balancecloud.library import account_views, chunk_lines, chunk_maps, tree
+from balancecloud.library.chunk_lines import ChunkLine
+from balancecloud.library.placements import AWAY, shown_version
 from balancecloud.library.views import AccountView, ChunkMap, JobFile, Stages
 from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.library import Node, Version
 from balancecloud.models.people import User
-from balancecloud.models.states import AccountState
 from balancecloud.storage.standing import HELD
 
 PER_PAGE: Final = 50
-_AWAY: Final = (AccountState.UNLINKED, AccountState.SIGN_IN_AGAIN)
-
-
-@dataclass(frozen=True, slots=True)
-class ShardLine:
-    """One shard of a chunk as the table says it."""
-
-    label: str
-    color: int
-    is_linked: bool
-    state: str
-    tries: int
-    stored_at: datetime | None
-    checked_at: datetime | None  # read or listed again since
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkLine:
-    """One chunk. `neighbours`: so many chunks of other files lie in the same pack."""
-
-    index: int
-    size: int  # plaintext bytes
-    k: int
-    m: int
-    neighbours: int
-    shards: tuple[ShardLine, ...]
-
-    @property
-    def spare(self) -> int:
-        """How many shards there are beyond those that rebuild it; below 0: it cannot be read."""
-        held = sum(one.is_linked and one.state in {s.value for s in HELD} for one in self.shards)
-        return held - self.k
+PANEL_COLUMNS: Final = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +34,8 @@ class Whereabouts:
     chunk_map: ChunkMap | None
     checked_at: datetime | None  # when the last shard of it was checked
     placed: int  # so many chunks lie on accounts, or are on their way there
-    lines: tuple[ChunkLine, ...]
-    page: int
+    lines: tuple[ChunkLine, ...] = ()
+    page: int = 1
     per_page: int = PER_PAGE
 
 
@@ -77,19 +45,32 @@ def whereabouts(
     """Return where a person's file is; NotFound for a folder or a stranger's."""
     node = tree.find_node(session, user_id, node_id)
     version = shown_version(session, node)
+    found = _glance(session, config, node, version, chunk_maps.MOST_COLUMNS)
+    page = min(max(page, 1), max(1, -(-found.placed // PER_PAGE)))
+    return replace(
+        found, lines=chunk_lines.lines(session, version, PER_PAGE, (page - 1) * PER_PAGE), page=page
+    )
+
+
+def glance(session: Session, config: Config, user_id: uuid.UUID, node_id: uuid.UUID) -> Whereabouts:
+    """Return the same in fewer columns, for a panel, and without the lines of single chunks."""
+    node = tree.find_node(session, user_id, node_id)
+    return _glance(session, config, node, shown_version(session, node), PANEL_COLUMNS)
+
+
+def _glance(
+    session: Session, config: Config, node: Node, version: Version, columns: int
+) -> Whereabouts:
     standing = _standing(session, version.id)
-    page = min(max(page, 1), max(1, -(-standing.placed // PER_PAGE)))
     return Whereabouts(
-        protection=session.scalars(select(User.protection).where(User.id == user_id)).one(),
+        protection=session.scalars(select(User.protection).where(User.id == node.user_id)).one(),
         survives=max(0, standing.survives),
         unreadable=standing.unreadable,
         size=version.size,
         state=version.state.value,
-        chunk_map=_map(session, config, node, version) if standing.placed else None,
+        chunk_map=_map(session, config, node, version, columns) if standing.placed else None,
         checked_at=standing.checked_at,
         placed=standing.placed,
-        lines=_lines(session, version, page),
-        page=page,
     )
 
 
@@ -103,7 +84,7 @@ class _Standing:
 
 def _standing(session: Session, version_id: uuid.UUID) -> _Standing:
     """Return what the weakest chunk survives, and how many cannot be read."""
-    is_good = and_(ShardRow.state.in_(HELD), CloudAccount.state.not_in(_AWAY))
+    is_good = and_(ShardRow.state.in_(HELD), CloudAccount.state.not_in(AWAY))
     spare = func.count(func.distinct(CloudAccount.domain)).filter(is_good) - Pack.k
     chunks = (
         select(spare.label("spare"), func.max(ShardRow.verified_at).label("checked_at"))
@@ -126,11 +107,14 @@ def _standing(session: Session, version_id: uuid.UUID) -> _Standing:
     return _Standing(*found)
 
 
-def _map(session: Session, config: Config, node: Node, version: Version) -> ChunkMap | None:
+def _map(
+    session: Session, config: Config, node: Node, version: Version, columns: int
+) -> ChunkMap | None:
     file = JobFile(
         node.id, version.id, node.name, version.size, version.state.value, Stages(), error=None
     )
-    return chunk_maps.chunk_map(session, file, _holding(session, config, node.user_id, version.id))
+    holding = _holding(session, config, node.user_id, version.id)
+    return chunk_maps.chunk_map(session, file, holding, columns)
 
 
 def _holding(
@@ -146,59 +130,3 @@ def _holding(
     )
     accounts = account_views.list_accounts(session, config, user_id)
     return tuple(account for account in accounts if account.id in holding)
-
-
-def _lines(session: Session, version: Version, page: int) -> tuple[ChunkLine, ...]:
-    other = aliased(Chunk)
-    sharing = select(func.count()).select_from(other).where(other.pack_id == Pack.id)
-    neighbours = sharing.correlate(Pack).scalar_subquery()
-    chunks = session.execute(
-        select(
-            Chunk.index.label("number"),
-            Pack.id,
-            Pack.k,
-            Pack.m,
-            (neighbours - 1).label("neighbours"),
-        )
-        .join(Pack, Pack.id == Chunk.pack_id)
-        .where(Chunk.version_id == version.id)
-        .order_by(Chunk.index)
-        .limit(PER_PAGE)
-        .offset((page - 1) * PER_PAGE)
-    ).all()
-    shards = _shards(session, [row.id for row in chunks])
-    return tuple(
-        ChunkLine(
-            row.number,
-            max(0, min(version.size - row.number * version.chunk_size, version.chunk_size)),
-            row.k,
-            row.m,
-            row.neighbours,
-            tuple(shards.get(row.id, ())),
-        )
-        for row in chunks
-    )
-
-
-def _shards(session: Session, pack_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[ShardLine]]:
-    is_linked: ColumnElement[bool] = CloudAccount.state != AccountState.UNLINKED
-    rows = session.execute(
-        select(
-            ShardRow.pack_id,
-            CloudAccount.label,
-            CloudAccount.color,
-            is_linked,
-            ShardRow.state,
-            ShardRow.tries,
-            ShardRow.stored_at,
-            ShardRow.verified_at,
-        )
-        .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
-        .where(ShardRow.pack_id.in_(pack_ids))
-        .order_by(CloudAccount.created_at, CloudAccount.id, ShardRow.index)
-    )
-    found: dict[uuid.UUID, list[ShardLine]] = {}
-    for pack_id, label, color, linked, state, tries, stored_at, verified_at in rows:
-        line = ShardLine(label, color, linked, state.value, tries, stored_at, verified_at)
-        found.setdefault(pack_id, []).append(line)
-    return found

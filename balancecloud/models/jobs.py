@@ -37,6 +37,7 @@ class Job(Base):
     created_at: Mapped[Created]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    cleared_at: Mapped[datetime | None]  # taken from the list by its person
 
     __table_args__ = (
         states("kind", JobKind),

@@ -7,9 +7,10 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from flask.typing import ResponseReturnValue
 
 from balancecloud.errors import Invalid, NameTaken, NotFound
-from balancecloud.library import nodes, placements, rearranging, trash, tree, usage, versions
+from balancecloud.library import nodes, rearranging, trash, tree, usage, versions, whereabouts
 from balancecloud.library.past_views import VersionView
-from balancecloud.library.views import Crumb, FolderPage, NodeView, Placement
+from balancecloud.library.views import Crumb, FolderPage, NodeView
+from balancecloud.library.whereabouts import Whereabouts
 from balancecloud.web import context, forms
 
 blueprint = Blueprint("files", __name__)
@@ -180,10 +181,10 @@ def _beside(node: NodeView) -> str:
     return f"/files/{node.parent_id}?sel={node.id}" if node.parent_id else f"/files?sel={node.id}"
 
 
-def _placement(node: NodeView | None) -> Placement | None:
+def _placement(node: NodeView | None) -> Whereabouts | None:
     if node is None or node.is_folder:
         return None
-    return placements.placement(context.session(), context.config(), node.user_id, node.id)
+    return whereabouts.glance(context.session(), context.config(), node.user_id, node.id)
 
 
 def _versions(node: NodeView | None) -> tuple[VersionView, ...]:

@@ -34,9 +34,7 @@ def register(app: Flask, clock: Clock = SYSTEM_CLOCK) -> None:
         "day": day,
         "time_of_day": time_of_day,
         "worded": lambda words: worded(words, clock.now()),
-        "lanes": lanes.draw_placement,
         "drawn": lanes.draw_chunk_map,
-        "chunk_rows": lanes.rows_of_chunk_map,
         "has_thumbnail": previews.has_thumbnail,
         "glance": previews.glance,
     }

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import NotFound
-from balancecloud.library import job_pausing, jobs
+from balancecloud.library import job_clearing, job_pausing, jobs
 from balancecloud.library.jobs import FILTERS, Watch
 from balancecloud.library.views import JobDetail
 from balancecloud.web import context
@@ -32,7 +32,20 @@ def index() -> ResponseReturnValue:
     found = jobs.list_jobs(context.session(), context.progress(), person.id, FILTERS[chosen])
     counts = jobs.count_jobs(context.session(), person.id)
     waits = jobs.list_waits(context.session(), context.config(), person.id, found)
-    return render_template("jobs/list.html", jobs=found, filter=chosen, counts=counts, waits=waits)
+    return render_template(
+        "jobs/list.html",
+        jobs=found,
+        filter=chosen,
+        counts=counts,
+        waits=waits,
+        clearable=job_clearing.count_clearable(context.session(), person.id),
+    )
+
+
+@blueprint.post("/clear")
+def clear() -> ResponseReturnValue:
+    job_clearing.clear(context.session(), context.person().id)
+    return redirect("/jobs?filter=done", 303)
 
 
 @blueprint.get("/<uuid:job_id>")

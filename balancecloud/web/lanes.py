@@ -1,11 +1,10 @@
 """Lane maps as SVG paths: a row is an account, a column a chunk or a run of chunks."""
 
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from balancecloud.library.views import AccountView, ChunkMap, Lane, Placement
+from balancecloud.library.views import AccountView, ChunkMap, Lane
 
 HEIGHT: Final = 18
 HERE: Final = frozenset({"stored", "verified"})
@@ -26,62 +25,9 @@ class DrawnLane:
     width: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkRow:
-    """One row of "Show as table": chunks `first` to `last` and the state at each account."""
-
-    first: int
-    last: int
-    states: tuple[str | None, ...]  # in the order of the lanes
-
-
 def draw_chunk_map(chunk_map: ChunkMap) -> tuple[DrawnLane, ...]:
     """Return a job's chunk map as rows to draw."""
     return tuple(_draw_lane(lane, chunk_map.columns) for lane in chunk_map.lanes)
-
-
-def rows_of_chunk_map(chunk_map: ChunkMap) -> tuple[ChunkRow, ...]:
-    """Return the same map as rows of a table."""
-    states = [{cell.column: cell.state for cell in lane.cells} for lane in chunk_map.lanes]
-    step = chunk_map.chunks_per_column
-    return tuple(
-        ChunkRow(
-            column * step + 1,
-            min((column + 1) * step, chunk_map.chunks),
-            tuple(lane.get(column) for lane in states),
-        )
-        for column in range(chunk_map.columns)
-    )
-
-
-def draw_placement(placement: Placement, most_columns: int = 28) -> tuple[DrawnLane, ...]:
-    """Return where a file's chunks lie, in at most so many columns."""
-    count = len(placement.chunks)
-    step = max(1, -(-count // most_columns))
-    columns = -(-count // step) if count else 0
-    cells = _cells_by_account(placement, step)
-    return tuple(
-        _draw_row(account, _Row(cells.get(account.id, {}), columns, 7 if columns > 12 else 10))
-        for account in placement.accounts
-    )
-
-
-def _cells_by_account(placement: Placement, step: int) -> Mapping[uuid.UUID, dict[int, str]]:
-    """Return each account's columns with the worst state in them."""
-    found: dict[uuid.UUID, dict[int, str]] = {}
-    for position, chunk in enumerate(placement.chunks):
-        for shard in chunk.shards:
-            cells = found.setdefault(shard.account_id, {})
-            column = position // step
-            cells[column] = _worse(cells.get(column), shard.state)
-    return found
-
-
-def _worse(one: str | None, other: str) -> str:
-    def rank(state: str | None) -> int:
-        return 0 if state is None else 1 if state in HERE else 3 if state in WRONG else 2
-
-    return other if one is None or rank(other) > rank(one) else one
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +39,9 @@ class _Row:
 
 def _draw_lane(lane: Lane, columns: int) -> DrawnLane:
     states = {cell.column: cell.state for cell in lane.cells}
-    return _draw_row(lane.account, _Row(states, columns, 10 if columns <= 48 else 7))
+    return _draw_row(
+        lane.account, _Row(states, columns, 10 if columns <= 12 or 28 < columns <= 48 else 7)
+    )
 
 
 def _draw_row(account: AccountView, row: _Row) -> DrawnLane:

@@ -34,6 +34,7 @@ class MadeVersion:
     state: VersionState
     size: int
     packs: list[MadePack]
+    node: uuid.UUID
 
 
 @dataclass
@@ -139,7 +140,7 @@ def add_version(
 ) -> MadeVersion:
     """Write a version that is shown, that is an old one, or that is in the trash."""
     node, number = uuid.uuid4(), 1
-    made = MadeVersion(uuid.uuid4(), place, state, SIZE * max(1, len(packs)), packs)
+    made = MadeVersion(uuid.uuid4(), place, state, SIZE * max(1, len(packs)), packs, node)
     in_trash = {"trashed_at": func.now(), "trashed_with": node, "trashed_from": ""}
     session.add(
         Node(
@@ -178,6 +179,27 @@ def add_version(
     session.flush()
     library.versions.append(made)
     return made
+
+
+def add_copy(
+    session: Session, library: Library, of: MadeVersion, name: str, *, is_trashed: bool = False
+) -> uuid.UUID:
+    """Write a node in the root that shows a version of another node's file."""
+    node = uuid.uuid4()
+    in_trash = {"trashed_at": func.now(), "trashed_with": node, "trashed_from": ""}
+    session.add(
+        Node(
+            id=node,
+            user_id=library.user_id,
+            kind=NodeKind.FILE,
+            name=name,
+            file_id=of.node,
+            version=1,
+            **(in_trash if is_trashed else {}),
+        )
+    )
+    session.flush()
+    return node
 
 
 def make_any(session: Session, chance: random.Random) -> Library:

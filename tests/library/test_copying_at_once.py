@@ -20,6 +20,9 @@ from tests.storage.world import Person, make_tools
 
 pytestmark = pytest.mark.real
 
+# Chance decides who is first: once each way by default, and more often by `make test-long`.
+AGAIN = pytest.mark.parametrize("times", [2, pytest.param(8, marks=pytest.mark.long)])
+
 
 @pytest.fixture
 def person(config: Config, database: sessionmaker[Session]) -> Person:
@@ -55,8 +58,9 @@ def check_every_copy_has_its_version(person: Person) -> None:
     assert person.user().used_bytes == sum(sizes)
 
 
-def test_a_copy_and_the_deletion_of_its_original_at_once(person: Person) -> None:
-    for number in range(6):
+@AGAIN
+def test_a_copy_and_the_deletion_of_its_original_at_once(person: Person, times: int) -> None:
+    for number in range(times):
         top = folder(person, f"{number}")
         file = store(person, b"x", f"{number}.txt", top)
         source = top if number % 2 else file
@@ -68,8 +72,9 @@ def test_a_copy_and_the_deletion_of_its_original_at_once(person: Person) -> None
     settle(person)
 
 
-def test_original_and_copy_deleted_at_once_leave_nothing(person: Person) -> None:
-    for number in range(4):
+@AGAIN
+def test_original_and_copy_deleted_at_once_leave_nothing(person: Person, times: int) -> None:
+    for number in range(times):
         original = store(person, b"x", f"{number}.txt")
         twin = copy(person, original).id
 
@@ -81,8 +86,11 @@ def test_original_and_copy_deleted_at_once_leave_nothing(person: Person) -> None
     assert person.objects() == set()
 
 
-def test_a_copy_a_move_and_a_deletion_at_once_never_stop_each_other(person: Person) -> None:
-    for number in range(4):
+@AGAIN
+def test_a_copy_a_move_and_a_deletion_at_once_never_stop_each_other(
+    person: Person, times: int
+) -> None:
+    for number in range(times):
         top = folder(person, f"{number}")
         target = folder(person, "target", top)
         file = store(person, b"x", f"file {number}.txt")

@@ -71,6 +71,7 @@ PAGES = {
     "jobs.state": Route("signed_in", names=_of("job_id", "job")),
     "jobs.events": Route("signed_in", names=_of("job_id", "job")),
     "jobs.log": Route("signed_in", names=_of("job_id", "job")),
+    "jobs.clear": Route("signed_in"),
     "jobs.cancel": Route("signed_in", names=_of("job_id", "job")),
     "jobs.pause": Route("signed_in", names=_of("job_id", "job")),
     "jobs.resume": Route("signed_in", names=_of("job_id", "job")),

@@ -153,16 +153,15 @@ def test_who_comes_back_is_told_what_was_missed_and_no_more(
     assert told[1]["bytes"]["sealed"] == 3
 
 
-@pytest.mark.parametrize("last", ["other.1", "nonsense", "{run}.999999"])
 def test_who_comes_back_from_elsewhere_gets_a_snapshot(
-    app: Flask, owner: Program, job_id: str, last: str
+    app: Flask, owner: Program, job_id: str
 ) -> None:
     start(app, job_id)
     run = owner.call("GET", f"/api/jobs/{job_id}").get_json()["progress"]["run"]
-    stream = watch(owner, job_id, **{"Last-Event-ID": last.format(run=run)})
-
-    assert stream.next()["type"] == "reset"
-    stream.close()
+    for last in ("other.1", "nonsense", f"{run}.999999"):
+        stream = watch(owner, job_id, **{"Last-Event-ID": last})
+        assert stream.next()["type"] == "reset", last
+        stream.close()
 
 
 def test_after_redis_was_emptied_a_snapshot_of_another_run_is_sent(
@@ -290,7 +289,7 @@ def test_page_and_api_say_the_same_at_every_moment(
 ) -> None:
     browser.sign_in()
     start(app, job_id)
-    for sealed in (0, 1, 3, 5, 7):
+    for sealed in (0, 3, 7):
         tell(app, job_id, sealed)
         told = owner.call("GET", f"/api/jobs/{job_id}").get_json()["progress"]["bytes"]
         state = browser.get(f"/jobs/{job_id}/state").get_json()["progress"]["bytes"]

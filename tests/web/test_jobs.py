@@ -216,3 +216,22 @@ def test_a_person_takes_up_what_waits(app: Flask, reader: Browser, job_id: str) 
 
     assert answer.status_code == 303
     assert "Taken up again at your request." in reader.get(f"/jobs/{job_id}").text
+
+
+def test_clear_finished_takes_what_is_over_from_the_list_and_keeps_failures(
+    app: Flask, owner: Program, reader: Browser
+) -> None:
+    done, failed = (upload(owner, name, b"content") for name in ("done.txt", "failed.txt"))
+    set_job(app, done, state=JobState.DONE)
+    set_job(app, failed, state=JobState.FAILED)
+    assert "Clear finished" not in reader.get("/jobs?filter=running").text
+    assert "Clear finished" in reader.get("/jobs").text
+
+    answer = reader.submit("/jobs", {}, action="/jobs/clear")
+
+    assert (answer.status_code, answer.location) == (303, "/jobs?filter=done")
+    page = reader.get("/jobs?filter=done").text
+    assert f"/jobs/{failed}" in page
+    assert f"/jobs/{done}" not in page
+    assert "Clear finished" not in page
+    assert reader.get(f"/jobs/{done}").status_code == 200

@@ -263,7 +263,7 @@ def delete_version(node_id: uuid.UUID, number: int) -> ResponseReturnValue:
 @blueprint.get("/<uuid:node_id>/placement")
 @answers({200: Placement}, refusals=(StateConflict,))
 def placement(node_id: uuid.UUID) -> ResponseReturnValue:
-    found = placements.placement(context.session(), context.config(), context.person().id, node_id)
+    found = placements.placement(context.session(), context.person().id, node_id)
     chunks = [
         Chunk(
             index=chunk.index,

@@ -11,7 +11,7 @@ from tests.library.accounts.world import link, store_file
 
 def less_protected(gateway: Gateway, person: Linker) -> int:
     with gateway.sessions() as session:
-        return usage(session, gateway.config, person.user_id).less_protected_files
+        return usage(session, gateway.config, person.user_id).less_protected
 
 
 def ask_for_protection(gateway: Gateway, version_id: uuid.UUID) -> None:

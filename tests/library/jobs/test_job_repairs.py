@@ -49,21 +49,19 @@ def test_storage_says_how_many_files_are_less_protected_and_that_they_are_repair
     assert person.work() == []
     with person.tools.sessions() as session:
         before = usage.usage(session, person.tools.config, person.user_id)
-    assert (before.less_protected_files, before.survives, before.repair_job_id) == (0, 1, None)
+    assert (before.less_protected, before.survives, before.repair_job_id) == (0, 1, None)
 
     mending.lose(person, mending.rows_of(person, mending.packs_of(person)[0].id)[0])
     upkeep.sweep_marked(person.tools)
     with person.tools.sessions() as session:
         now = usage.usage(session, person.tools.config, person.user_id)
     (job,) = repair_jobs(person)
-    assert now == replace(
-        before, accounts=now.accounts, less_protected_files=1, repair_job_id=job.id
-    )
+    assert now == replace(before, accounts=now.accounts, less_protected=1, repair_job_id=job.id)
 
     assert person.work() == []
     with person.tools.sessions() as session:
         after = usage.usage(session, person.tools.config, person.user_id)
-    assert (after.less_protected_files, after.repair_job_id) == (0, None)
+    assert (after.less_protected, after.repair_job_id) == (0, None)
 
 
 def test_a_repair_is_cancelled_once_and_a_change_takes_it_up_again(person: Person) -> None:

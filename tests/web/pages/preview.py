@@ -161,7 +161,7 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
         "files/details.html",
         {
             "node": samples.PANORAMA,
-            "placement": samples.placed(states.ACCOUNTS, 300, 120),
+            "placement": samples.placed(states.ACCOUNTS, 300, 12),
             "crumbs": samples.CRUMBS,
         },
     ),
@@ -269,6 +269,7 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
             ),
             "filter": "all",
             "counts": {"all": 8, "running": 4, "needs_you": 1, "done": 3},
+            "clearable": 2,
             "waits": {
                 samples.RETRYING.id: ("Waits for OneDrive until ", states.at(minutes=-14)),
                 samples.WAITING.id: ("Waits for you to sign in again to Work Drive",),
@@ -279,6 +280,7 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
     "jobs-none-running": ("jobs/list.html", {"jobs": (), "filter": "running", "counts": {}}),
     "jobs-none-need-you": ("jobs/list.html", {"jobs": (), "filter": "needs_you", "counts": {}}),
     "job": ("jobs/job.html", {"detail": samples.DETAIL, "auto": None}),
+    "job-many": ("jobs/job.html", job(samples.RUNNING, **samples.MANY)),
     "job-auto": ("jobs/job.html", {"detail": samples.DETAIL, "auto": 5}),
     "job-waiting": ("jobs/job.html", job(samples.WAITING, **BARE) | {}),
     "job-done": ("jobs/job.html", job(samples.DONE, files=samples.FILES[4:], **ENDED)),

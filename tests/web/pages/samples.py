@@ -4,11 +4,13 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from balancecloud.library.chunk_lines import ChunkLine, ShardLine
 from balancecloud.library.past_views import VersionView
 from balancecloud.library.rearranging import Places
 from balancecloud.library.views import (
     AccountShare,
     AccountView,
+    ChunkCounts,
     ChunkMap,
     Crumb,
     FileCounts,
@@ -17,20 +19,19 @@ from balancecloud.library.views import (
     JobDetail,
     JobError,
     JobFile,
+    JobFolder,
     JobView,
     Lane,
     LaneCell,
     LaneProgress,
     NodeView,
-    PlacedChunk,
-    PlacedShard,
-    Placement,
     Progress,
     ShardCounts,
     SpeedSample,
     Stages,
     Usage,
 )
+from balancecloud.library.whereabouts import PANEL_COLUMNS, Whereabouts
 from tests.web.pages.account_samples import (
     ACCOUNTS,
     FOLDER,
@@ -171,37 +172,39 @@ HUNDRED = tuple(
 FULL_PAGE = FolderPage(TRAVEL, CRUMBS, HUNDRED, 342, 2, 100)
 
 
-def placed(accounts: tuple[AccountView, ...], chunks: int, missing: int = -1) -> Placement:
-    """Return a placement whose shards rotate over the accounts."""
+def placed(accounts: tuple[AccountView, ...], chunks: int, missing: int = -1) -> Whereabouts:
+    """Return where a file is whose shards rotate over the accounts."""
     m = 1 if len(accounts) > 1 else 0
     width = min(len(accounts), 3)
-    return Placement(
+    step = -(-chunks // PANEL_COLUMNS)
+    columns = -(-chunks // step)
+    lanes = tuple(
+        Lane(
+            account,
+            tuple(
+                LaneCell(column, "failed" if (column, number) == (missing, 0) else "stored")
+                for column in range(columns)
+                if (column + number) % len(accounts) < width
+            ),
+        )
+        for number, account in enumerate(accounts)
+    )
+    file = JobFile(None, uuid.UUID(int=5000), "x", chunks * MIB, "stored", Stages(), error=None)
+    return Whereabouts(
         protection=m,
         survives=m,
-        accounts=accounts,
-        chunks=tuple(
-            PlacedChunk(
-                index,
-                uuid.UUID(int=5000 + index),
-                width - m,
-                m,
-                tuple(
-                    PlacedShard(
-                        shard,
-                        accounts[(index + shard) % len(accounts)].id,
-                        "missing" if (index, shard) == (missing, 0) else "stored",
-                    )
-                    for shard in range(width)
-                ),
-            )
-            for index in range(chunks)
-        ),
+        unreadable=0,
+        size=chunks * MIB,
+        state="stored",
+        chunk_map=ChunkMap(file, chunks, step, columns, width - m, m, lanes),
+        checked_at=None,
+        placed=chunks,
     )
 
 
 USAGE = Usage(44_882_000_000, 1_000_000_000, 100 * GIB, 1204, ACCOUNTS, 0, 1)
 LESS_PROTECTED = replace(
-    USAGE, less_protected_files=12, total_bytes=None, repair_job_id=uuid.UUID(int=77)
+    USAGE, less_protected=12, total_bytes=None, repair_job_id=uuid.UUID(int=77)
 )
 NO_USAGE = Usage(0, 0, None, 0, (), 0)
 
@@ -226,6 +229,7 @@ def progress(stages: Stages, **values: object) -> Progress:
         rate_out=16_986_931,
         eta_seconds=118,
         eta_kind="estimate",
+        chunks=ChunkCounts(163, 121),
     )
     return replace(made, **values)  # type: ignore[arg-type]
 
@@ -376,6 +380,41 @@ SPEEDS = tuple(
     SpeedSample(118 - 2 * step, (25 + step % 7) * MIB, (9 + step * 5 % 13) * MIB)
     for step in range(60)
 )
+LINES = tuple(
+    ChunkLine(
+        index,
+        16 * MIB,
+        2,
+        1,
+        3 if index == 2 else 0,
+        tuple(
+            ShardLine(
+                account.label,
+                account.color,
+                True,
+                "damaged" if (index, number) == (1, 2) else "verified" if index else "stored",
+                2 if (index, number) == (1, 2) else 1,
+                NOW,
+                NOW if index else None,
+            )
+            for number, account in enumerate(ACCOUNTS[:3])
+        ),
+    )
+    for index in range(3)
+)
+MANY: dict[str, object] = {
+    "files_hidden": 312,
+    "folders": (
+        JobFolder(
+            TRAVEL.id, "/Photos/Travel", 120, 81, 2, Stages(3 * GIB, 3 * GIB, 2 * GIB, 2 * GIB)
+        ),
+        JobFolder(
+            uuid.UUID(int=81), "/Photos/Ferry", 200, 40, 0, Stages(2 * GIB, 2 * GIB, GIB, GIB)
+        ),
+        JobFolder(None, "/", 190, 190, 0, Stages(GIB, GIB, GIB, GIB)),
+        JobFolder(None, None, 2, 2, 0, Stages(MIB, MIB, MIB, MIB)),
+    ),
+}
 DETAIL = JobDetail(
     job=RUNNING,
     protection=1,
@@ -384,6 +423,7 @@ DETAIL = JobDetail(
     files_hidden=0,
     accounts=ACCOUNTS,
     chunk_map=chunk_map(73, 146, 58),
+    chunk_lines=LINES,
     happenings=HAPPENINGS,
     can_cancel=True,
     can_pause=True,
