@@ -28,8 +28,8 @@ from balancecloud.library.upload_errors import (
 from balancecloud.web import tus_headers
 from balancecloud.web.api.calls import Content, Error, Header, answers
 
-# A number of bytes as tus writes it.
-BYTES: Final[Mapping[str, Any]] = {"type": "integer", "minimum": 0, "maximum": tus_headers.LARGEST}
+# A number of bytes as headers carry it.
+BYTES: Final[Mapping[str, Any]] = {"type": "string", "pattern": tus_headers.DIGITS.pattern}
 SPOKEN: Final = Header("Tus-Resumable", {"type": "string", "enum": [tus_headers.VERSION]}, True)
 CHECKSUM: Final = Header("Upload-Checksum")
 BODY: Final = Content(tus_headers.BODY_TYPE)

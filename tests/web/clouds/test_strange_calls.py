@@ -34,6 +34,8 @@ CHECKS: list[Any] = [
 ]
 # These end the token that all others are called with.
 LAST = ("/api/auth/refresh", "/api/auth/logout")
+# What may be said of data that is wrong, beside what schemathesis knows: tus asks for 412.
+REFUSALS = ["400", "401", "403", "404", "405", "409", "411", "412", "413", "415", "422"]
 EXAMPLES = 2
 MOST_PROBES = 8
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
@@ -70,6 +72,8 @@ class Caller:
     def call(self, case: Any) -> None:
         """Make one call and hold its answer against every check."""
         token = {"Authorization": f"Bearer {self.drive.program.token}"}
+        if case.meta is not None and "Authorization" in str(case.meta.phase.data):
+            token = {}  # it is what the case is to lack, or to have wrong
         try:
             answer = case.call_and_validate(headers=token, checks=CHECKS)
         except BaseExceptionGroup as group:
@@ -130,6 +134,7 @@ def probes(operation: Any, mode: GenerationMode) -> Iterator[Any]:
 
 def test_no_call_answers_otherwise_than_it_declares(app: Flask, drive: Inhabited) -> None:
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app)
+    schema.config.checks.negative_data_rejection.expected_statuses = REFUSALS
     found: list[Any] = list(schema.get_all_operations())
     operations = sorted((one.ok() for one in found), key=order)
     caller = Caller(drive)
