@@ -234,7 +234,7 @@ def carries_bearer() -> bool:
 
 def is_api() -> bool:
     """Say whether a program is asking, not a person's browser."""
-    return request.path.startswith("/api/")
+    return request.path == "/api" or request.path.startswith("/api/")
 
 
 def session_cookie_name() -> str:

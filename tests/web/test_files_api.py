@@ -5,9 +5,12 @@ import uuid
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from balancecloud.extensions import db
+from balancecloud.models.library import Node
+from balancecloud.models.people import User
+from balancecloud.models.states import NodeKind
 from tests.web.program import Program
 
 pytestmark = pytest.mark.real
@@ -99,6 +102,20 @@ def test_the_trash_is_emptied_and_one_of_it_deleted(owner: Program) -> None:
     assert owner.call("GET", "/api/trash").get_json()["total"] == 0
     assert owner.call("GET", f"/api/files/{three}").status_code == 200
     assert owner.call("GET", "/api/files/storage/usage").get_json()["used_bytes"] == 0
+
+
+def test_a_search_counts_every_hit_however_many_there_are(app: Flask, owner: Program) -> None:
+    with app.app_context():
+        person = db.session.scalars(select(User.id)).one()
+        db.session.add_all(
+            Node(id=uuid.uuid4(), user_id=person, kind=NodeKind.FOLDER, name=f"Trip {number}")
+            for number in range(1003)
+        )
+        db.session.commit()
+
+    for page, shown in ((1, 500), (2, 500), (3, 3), (4, 0)):
+        found = owner.call("GET", f"/api/files?q=trip&per_page=500&page={page}").get_json()
+        assert (found["total"], len(found["files"])) == (1003, shown)
 
 
 def test_a_page_that_no_list_has_is_refused(owner: Program) -> None:

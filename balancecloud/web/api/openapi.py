@@ -28,7 +28,7 @@ CONVERTERS: Final[dict[str, Schema]] = {
     "UnicodeConverter": {"type": "string", "minLength": 1, "pattern": "^[^/]+$"},
 }
 VARIABLE: Final = re.compile(r"<(?:[a-z]+(?:\([^)]*\))?:)?([a-z_]+)>")
-OWN_METHODS: Final = frozenset({"HEAD", "OPTIONS"})
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def register(app: Flask) -> None:
@@ -54,11 +54,13 @@ def register(app: Flask) -> None:
 
 
 def described(app: Flask) -> Iterator[tuple[Rule, str, Call]]:
-    """Yield each rule of /api that is declared, with each of its methods."""
+    """Yield each rule of /api with each of its methods that is declared."""
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
-        call = call_of(app.view_functions[rule.endpoint])
-        if rule.rule.startswith("/api/") and call:
-            for method in sorted((rule.methods or set()) - OWN_METHODS):
+        if not rule.rule.startswith("/api/"):
+            continue
+        for method in sorted(rule.methods or set()):
+            call = call_of(app.view_functions[rule.endpoint], method)
+            if call:
                 yield rule, method, call
 
 
@@ -85,15 +87,16 @@ def describe(app: Flask) -> Schema:
 
 
 def _operation(schemas: Schemas, rule: Rule, call: Call, method: str) -> Schema:
-    found: Schema = {"parameters": [*_path(rule), *_query(schemas, call)], "responses": {}}
-    if call.body is not None and method != "GET":
+    parameters = [*_path(rule), *_query(schemas, call), *_headers(call)]
+    found: Schema = {"parameters": parameters, "responses": {}}
+    if call.body is not None and method not in SAFE:
         content = _body(schemas, call.body)
         found["requestBody"] = {"required": call.is_body_needed, "content": content}
     for status, kind in call.answers.items():
         answer: Schema = {"description": "Done" if status < 400 else "Refused"}
         if kind is not None:
             answer["content"] = _content(schemas, kind)
-        if call.headers:
+        if call.headers and status < 400:
             answer["headers"] = {name: {"schema": {"type": "string"}} for name in call.headers}
         found["responses"][str(status)] = answer
     return found
@@ -128,6 +131,12 @@ def _query(schemas: Schemas, call: Call) -> Iterator[Schema]:
         yield {"name": name, "in": "query", "required": name in needed, "schema": schema}
 
 
+def _headers(call: Call) -> Iterator[Schema]:
+    for one in call.takes:
+        schema = dict(one.schema)
+        yield {"name": one.name, "in": "header", "required": one.is_needed, "schema": schema}
+
+
 def _refusals(rule: Rule, call: Call, method: str, *, is_public: bool) -> Schema:
     """Return the refusals by status, each with the codes that it may carry."""
     codes: dict[int, set[str]] = {status: {code} for status, code in FRAMEWORK.items()}
@@ -154,7 +163,7 @@ def _implied(rule: Rule, call: Call, method: str, *, is_public: bool) -> Refusal
         implied.append(errors.NotFound)
     if call.query is not None or call.body is not None:
         implied.append(errors.Invalid)
-    if method != "GET":
+    if method not in SAFE:
         implied.append(errors.BadCsrf)
     return tuple(implied)
 

@@ -22,7 +22,7 @@ PLAIN: Final[dict[object, Schema]] = {
     bool: {"type": "boolean"},
     type(None): {"type": "null"},
     uuid.UUID: {"type": "string", "format": "uuid"},
-    datetime: {"type": "string", "format": "date-time"},
+    datetime: {"type": "string", "format": "date-time", "pattern": "Z$"},
 }
 
 

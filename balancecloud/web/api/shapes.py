@@ -77,6 +77,28 @@ class Versions(TypedDict):
     total: int
 
 
+class Upload(TypedDict):
+    """A resumable upload that is not finished."""
+
+    id: uuid.UUID
+    name: str
+    path: str
+    parent_id: uuid.UUID | None
+    size: int
+    offset: int
+    last_modified: datetime | None
+    created_at: datetime
+    expires_at: datetime
+    job_id: uuid.UUID | None
+
+
+class Uploads(TypedDict):
+    """The unfinished uploads, the newest first."""
+
+    uploads: list[Upload]
+    total: int
+
+
 class Trashed(TypedDict):
     """What went to the trash at once."""
 

@@ -3,7 +3,7 @@
 import contextlib
 import uuid
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
@@ -26,8 +26,10 @@ from balancecloud.library.resumables import Sent
 from balancecloud.library.upload_errors import BadUploadHeader, OffsetConflict, UnsupportedTus
 from balancecloud.library.uploads import Wanted
 from balancecloud.web import context, tus_headers
-from balancecloud.web.api import respond
+from balancecloud.web.api import tus_calls
+from balancecloud.web.api.calls import answers
 from balancecloud.web.api.respond import answer, nothing
+from balancecloud.web.api.shapes import Upload, Uploads
 from balancecloud.web.bodies import Body, body_of
 from balancecloud.web.receiving import Choices, check_sender, conflict_of, parent_of
 from balancecloud.web.security import (
@@ -52,6 +54,7 @@ OVERRIDE: Final = "X-HTTP-Method-Override"
     endpoint="options_of_one",
 )
 @public
+@tus_calls.OPTIONS
 def options(upload_id: uuid.UUID | None = None) -> ResponseReturnValue:  # noqa: ARG001 - one answer for all
     response = nothing()
     response.headers["Tus-Version"] = tus_headers.VERSION
@@ -63,15 +66,17 @@ def options(upload_id: uuid.UUID | None = None) -> ResponseReturnValue:  # noqa:
 
 @blueprint.get("", provide_automatic_options=False)
 @context.background
+@answers({200: Uploads})
 def index() -> ResponseReturnValue:
     found = resumable_views.list_unfinished(context.session(), context.person().id)
-    return answer({"uploads": [_as_json(one) for one in found], "total": len(found)})
+    return answer(Uploads(uploads=[_as_json(one) for one in found], total=len(found)))
 
 
 @blueprint.post("", provide_automatic_options=False)
 @context.background
 @checks_itself
 @streams
+@tus_calls.CREATE
 def create() -> ResponseReturnValue:
     with _body() as body:
         _check_call("POST")
@@ -97,6 +102,10 @@ def create() -> ResponseReturnValue:
 @context.background
 @checks_itself
 @streams
+@tus_calls.HEAD
+@tus_calls.PATCH
+@tus_calls.DELETE
+@tus_calls.POST
 def one(upload_id: uuid.UUID) -> ResponseReturnValue:
     with _body() as body:
         method = request.headers.get(OVERRIDE, request.method).upper()
@@ -280,17 +289,16 @@ def _place(standing: Standing) -> Response:
     return response
 
 
-def _as_json(upload: Unfinished) -> dict[str, Any]:
-    modified = upload.modified_at
+def _as_json(upload: Unfinished) -> Upload:
     return {
-        "id": str(upload.id),
+        "id": upload.id,
         "name": upload.name,
         "path": upload.path,
-        "parent_id": str(upload.folder_id) if upload.folder_id else None,
+        "parent_id": upload.folder_id,
         "size": upload.size,
         "offset": upload.offset,
-        "last_modified": respond.time(modified) if modified else None,
-        "created_at": respond.time(upload.created_at),
-        "expires_at": respond.time(upload.expires_at),
-        "job_id": str(upload.job_id) if upload.job_id else None,
+        "last_modified": upload.modified_at,
+        "created_at": upload.created_at,
+        "expires_at": upload.expires_at,
+        "job_id": upload.job_id,
     }
