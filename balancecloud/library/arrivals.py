@@ -28,7 +28,7 @@ from balancecloud.library.upload_errors import (
 )
 from balancecloud.library.uploads import Whole
 from balancecloud.models.jobs import Job
-from balancecloud.models.library import Upload, Version
+from balancecloud.models.library import SpoolPart, Upload, Version
 from balancecloud.models.resumables import Resumable
 from balancecloud.models.states import VersionState
 from balancecloud.storage import spooled
@@ -191,19 +191,32 @@ class Arrival:
 
     def drop(self) -> None:
         """Leave nothing of what is not recorded, and let the lease go if it is held still."""
+        held, spool = self._held, self._tools.spool
         if self._part is not None:
             self._part.drop()
             self._part = None
-            self._tools.spool.discard(self._held.envelope.upload_id, self._number)
-        for record in self._pending:
-            self._tools.spool.discard(self._held.envelope.upload_id, record.place.number)
-        self._pending.clear()
+            spool.discard(held.envelope.upload_id, self._number)
         with self._tools.sessions.begin() as session:
+            recorded = self._recorded(session)
             session.execute(
                 update(Resumable)
-                .where(Resumable.id == self._held.resumable_id, Resumable.owner == self._held.owner)
+                .where(Resumable.id == held.resumable_id, Resumable.owner == held.owner)
                 .values(owner=None, lease_until=None)
             )
+        for record in self._pending:
+            if record.place.number not in recorded:
+                spool.discard(held.envelope.upload_id, record.place.number)
+        self._pending.clear()
+
+    def _recorded(self, session: Session) -> set[int]:
+        """Return the parts that count: of a commit whose answer was lost nobody knows but here."""
+        if not self._pending:
+            return set()
+        # It may still be under way at the database: the version's lock waits for its end.
+        version = select(Version.id).where(Version.id == self._held.version_id)
+        session.scalar(version.with_for_update())
+        of_upload = SpoolPart.upload_id == self._held.envelope.upload_id
+        return set(session.scalars(select(SpoolPart.number).where(of_upload)))
 
     # --- parts ---------------------------------------------------------------------------------
 

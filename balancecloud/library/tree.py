@@ -30,9 +30,14 @@ class Taken:
 
 
 def find_node(session: Session, user_id: uuid.UUID, node_id: uuid.UUID) -> Node:
-    """Return a person's node; NotFound for another's, a trashed or a missing one alike."""
+    """Return a person's node; NotFound for another's, a trashed or a missing one alike.
+
+    As it is now: who looked at it, locked it and asks again must not act by what it was.
+    """
     node = session.scalar(
-        select(Node).where(Node.id == node_id, Node.user_id == user_id, Node.trashed_at.is_(None))
+        select(Node)
+        .where(Node.id == node_id, Node.user_id == user_id, Node.trashed_at.is_(None))
+        .execution_options(populate_existing=True)
     )
     if node is None:
         raise NotFound

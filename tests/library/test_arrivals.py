@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.config import Config
@@ -353,3 +353,25 @@ def test_a_job_goes_on_when_another_file_of_its_batch_comes(person: Person) -> N
         with person.tools.sessions() as session:
             job = session.scalars(select(Job)).one()
         assert (job.state, job.files_total, job.files_stored) == (JobState.DONE, count, count)
+
+
+@pytest.mark.parametrize("end", [100_000, len(CONTENT)])
+def test_what_was_recorded_stays_though_the_answer_to_its_commit_was_lost(
+    person: Person, end: int
+) -> None:
+    upload = begin(person)
+    arrival = upload.claim(0)
+    arrival.write(CONTENT[:end])
+
+    def lose(_session: Session) -> None:
+        raise ConnectionResetError
+
+    event.listen(person.tools.sessions, "after_commit", lose, once=True)
+    with pytest.raises(ConnectionResetError):
+        arrival.finish()
+    arrival.drop()
+
+    assert upload.offset == end
+    if end < len(CONTENT):
+        upload.send(end, len(CONTENT))
+    assert upload.read_back() == CONTENT

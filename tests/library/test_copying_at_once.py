@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.config import Config
 from balancecloud.errors import BalanceCloudError, StateConflict
-from balancecloud.library import rearranging
+from balancecloud.library import rearranging, versions
 from balancecloud.models.library import Node, Version
 from tests.library.test_copying import copy, folder, settle, store
 from tests.services.locks import wait_until_somebody_waits
@@ -108,6 +108,20 @@ def test_a_copy_a_move_and_a_deletion_at_once_never_stop_each_other(
 def _move(person: Person, node: uuid.UUID, parent: uuid.UUID) -> None:
     with person.tools.sessions.begin() as session:
         rearranging.move(session, person.user_id, node, parent)
+
+
+def test_a_copy_shows_what_its_original_shows_once_it_could_be_locked(person: Person) -> None:
+    file = store(person, b"old", "a.txt")
+    store(person, b"new", "a.txt")
+
+    with ThreadPoolExecutor(1) as pool, person.tools.sessions.begin() as session:
+        versions.restore(session, person.user_id, file, 1)
+        copying_now = pool.submit(copy, person, file)
+        wait_until_somebody_waits(session)
+        session.commit()
+        made = copying_now.result(30)
+
+    assert made.version == 1
 
 
 def test_a_copy_that_would_wait_in_a_ring_gives_up_and_says_so(person: Person) -> None:
