@@ -72,6 +72,9 @@ SETTINGS_PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
             "errors": {"protection": ["Choose 0, 1 or 2 accounts."]},
         },
     ),
+    "keys": ("settings/keys.html", {}),
+    "keys-off": ("settings/keys.html", {"keys_on": False}),
+    "help-keys": ("help/keys.html", {}),
     "password": ("settings/password.html", {"errors": {}}),
     "password-wrong": (
         "settings/password.html",

@@ -13,6 +13,7 @@ from typing import Final
 from flask import Flask, Response, render_template, request
 
 from balancecloud.web import filters
+from balancecloud.web.security import CONTENT_POLICY
 from tests.fakes.manual_clock import ManualClock
 from tests.web.pages import account_samples as states
 from tests.web.pages import samples
@@ -63,12 +64,19 @@ def build(theme: str = "system") -> Flask:
     app.add_url_rule("/jobs/<uuid:_>/events", "events", lambda _: ("", 204))
     app.add_url_rule("/jobs/<uuid:_>/body", "body", lambda _: ("", 304))
 
+    @app.after_request
+    def restrict(response: Response) -> Response:
+        """As strict as the real pages, so that a browser complains here too."""
+        response.headers["Content-Security-Policy"] = CONTENT_POLICY
+        return response
+
     @app.context_processor
     def common() -> dict[str, object]:
         return {
             "person": ANNA,
             "usage": samples.USAGE,
             "running_jobs": (samples.RUNNING,),
+            "keys_on": request.args.get("keys") != "off",
             "theme": request.args.get("theme", theme),
             "asset": lambda path: f"/static/{path}",
             "csrf_token": lambda: "stub",
