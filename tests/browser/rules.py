@@ -48,19 +48,13 @@ class RING:
       .filter(one => one.checkVisibility({ visibilityProperty: true }) && one.tabIndex >= 0)
       .filter(one => one.type !== "radio" || one.checked
         || ![...document.getElementsByName(one.name)].some(other => other.checked));"""
-    COUNT = f"() => {{ {_STOPS} window.reached = new Set(); return stops.length; }}"
-    MISSED = f"""() => {{ {_STOPS}
-      return stops.filter(one => !window.reached.has(one)).map(one => one.outerHTML.slice(0, 90));
-    }}"""
     # The ring may be drawn by the label around a field. Covered: no point of it is on top.
-    FAULT = """() => {
-      const one = document.activeElement;
-      window.reached.add(one);
+    _FAULT = """const fault = (one) => {
       if (one === document.body) return "nothing has the focus";
       const named = one.outerHTML.slice(0, 90);
-      const rings = [one, one.closest("label")].filter(Boolean).map(getComputedStyle);
-      if (!rings.some(style => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 3))
-        return `no ring: ${named}`;
+      const rings = [one, one.closest("label")].filter(Boolean).map(each => getComputedStyle(each));
+      const isRing = style => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 3;
+      if (!rings.some(isRing)) return `no ring: ${named}`;
       const box = one.getBoundingClientRect();
       for (let x = 1; x < 8; x++) for (let y = 1; y < 8; y++) {
         const at = document.elementFromPoint(
@@ -68,7 +62,22 @@ class RING:
         if (at && (one.contains(at) || one.closest("label")?.contains(at))) return null;
       }
       return `covered: ${named}`;
-    }"""
+    };"""
+    # Looks at what has the focus each time a key comes up, so that one question is enough.
+    WATCH = f"""() => {{ {_STOPS} {_FAULT}
+      window.reached = new Set();
+      window.faults = [];
+      document.addEventListener("keyup", () => {{
+        window.reached.add(document.activeElement);
+        const found = fault(document.activeElement);
+        if (found) window.faults.push(found);
+      }}, {{ capture: true }});
+      return stops.length;
+    }}"""
+    FOUND = f"""() => {{ {_STOPS}
+      const missed = stops.filter(one => !window.reached.has(one));
+      return [...window.faults, ...missed.map(one => `missed: ${{one.outerHTML.slice(0, 90)}}`)];
+    }}"""
     SMALL = """() => [...document.querySelectorAll(
         ".bar-below a, .rows :is(a, button, input), .places a, .joblist a, .rows + .pager a")]
       .filter(one => one.checkVisibility() && !one.closest(".unseen, thead, p"))
