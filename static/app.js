@@ -1,4 +1,5 @@
-// On every page: local times, focus on errors, menus that close, the theme, shown passwords.
+// On every page: local times, focus on errors, menus that close, the theme, shown passwords, and how
+// a text begins beside its file's facts.
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const minute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -29,6 +30,7 @@ function closeMenus(event) {
     if (event.type === "keydown" && event.key === "Escape") {
       menu.open = false;
       menu.querySelector("summary").focus();
+      event.preventDefault();
     } else if (event.type === "click" && !menu.contains(event.target)) {
       menu.open = false;
     }
@@ -46,7 +48,15 @@ function lookAtOnce(event) {
   if (event.target.name === "theme") document.documentElement.dataset.theme = event.target.value;
 }
 
+/** Asked for only where there is room to see it. */
+async function showLines(place) {
+  if (!place.parentElement.checkVisibility()) return;
+  const answer = await fetch(place.dataset.lines).catch(() => null);
+  if (answer?.ok) place.textContent = await answer.text();
+}
+
 localise(document);
+for (const place of document.querySelectorAll("[data-lines]")) showLines(place);
 document.addEventListener("localise", (event) => localise(event.target));
 document.addEventListener("click", closeMenus);
 document.addEventListener("keydown", closeMenus);

@@ -27,6 +27,7 @@ def _values() -> dict[str, Any]:
     theme = request.cookies.get("theme", "")
     values: dict[str, Any] = {
         "theme": theme if theme in THEMES else "system",
+        "keys_on": request.cookies.get("keys") != "off",
         "asset": asset,
         "csrf_token": generate_csrf,
         "simulated": bool(context.config().simulator_url),

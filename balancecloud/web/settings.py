@@ -29,10 +29,29 @@ def look() -> ResponseReturnValue:
     theme = forms.line("theme")
     if theme not in THEMES:
         raise Invalid({"theme": ["Choose light, dark or system."]})
-    response = redirect("/settings", 303)
+    return _kept_in_this_browser("/settings", "theme", theme)
+
+
+@blueprint.get("/keys")
+def show_keys() -> ResponseReturnValue:
+    return render_template("settings/keys.html")
+
+
+@blueprint.post("/keys")
+def set_keys() -> ResponseReturnValue:
+    wanted = forms.line("keys")
+    if wanted not in {"on", "off"}:
+        raise Invalid({"keys": ["Choose on or off."]})
+    flash("Single keys are on." if wanted == "on" else "Single keys are off.", "success")
+    return _kept_in_this_browser("/settings/keys", "keys", wanted)
+
+
+def _kept_in_this_browser(path: str, name: str, value: str) -> ResponseReturnValue:
+    """Go there with the choice in a cookie: the next page is right from its first paint."""
+    response = redirect(path, 303)
     response.set_cookie(
-        "theme",
-        theme,
+        name,
+        value,
         max_age=A_YEAR_SECONDS,
         secure=context.config().is_https,
         httponly=True,

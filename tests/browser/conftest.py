@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.browser.gallery import serve
 from tests.browser.visitor import Visitor
 from tests.journey.house import House, start
 
@@ -31,6 +32,13 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=QUIET)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def gallery() -> Iterator[str]:
+    """The preview at an address."""
+    with serve() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

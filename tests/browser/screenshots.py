@@ -9,21 +9,18 @@ import os
 import re
 import shutil
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
-from werkzeug.serving import make_server
 
 from tests.browser.conftest import NAMES, QUIET
+from tests.browser.gallery import serve
 from tests.browser.visitor import Visitor
 from tests.journey.clouds import take_grants_back
 from tests.journey.house import House, start
-from tests.web.pages import account_samples, preview
+from tests.web.pages import account_samples
 
 MIB = 1 << 20
 ARCHIVE = "lindqvist.archive@example.com"
@@ -156,7 +153,7 @@ def sign_in_again(studio: Studio, visitor: Visitor, state: object) -> None:
 
 def photograph_states(browser: Browser, target: Path) -> None:
     """Take the card of an account in each of its states."""
-    with gallery() as address:
+    with serve() as address:
         for theme in THEMES:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(f"{address}/clouds-states?theme={theme}")
@@ -165,19 +162,6 @@ def photograph_states(browser: Browser, target: Path) -> None:
             for index, name in enumerate(STATES):
                 cards.nth(index).screenshot(path=target / f"account-{name}-{theme}.png")
             page.close()
-
-
-@contextmanager
-def gallery() -> Iterator[str]:
-    """Serve the preview while this lasts."""
-    server = make_server("127.0.0.1", 0, preview.build(), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
 
 
 def furnish(visitor: Visitor, house: House, folder: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Response, expect
 
+from tests.browser.rules import shift_of
 from tests.browser.visitor import Visitor
 from tests.library.hostile_files import HTML, SVG, picture, telling, tone
 from tests.web.pages.test_every_page import ENDING
@@ -40,14 +41,6 @@ SEEK = """player => new Promise((done, failed) => {
   player.preload = "auto";
   const jump = () => { player.currentTime = 1; };
   if (player.readyState >= 1) jump(); else player.onloadedmetadata = jump;
-})"""
-
-SHIFTED = """() => new Promise((done) => {
-  let sum = 0;
-  const add = (entries) => { for (const entry of entries) sum += entry.value; };
-  const observer = new PerformanceObserver((list) => add(list.getEntries()));
-  observer.observe({ type: "layout-shift", buffered: true });
-  requestAnimationFrame(() => setTimeout(() => { add(observer.takeRecords()); done(sum); }));
 })"""
 
 
@@ -165,7 +158,7 @@ def test_nothing_shifts_while_pictures_come(library: Visitor) -> None:
     library.wait_for_chip("Needs you")
     library.go("/files")
     page.locator(".thumb img").first.evaluate("image => image.decode().then(() => true)")
-    assert page.evaluate(SHIFTED) <= 0.02
+    assert shift_of(page) <= 0.02
     look_into(library, "logo.png")
     assert page.locator("img.shown").evaluate("image => image.decode().then(() => true)")
-    assert page.evaluate(SHIFTED) <= 0.02
+    assert shift_of(page) <= 0.02

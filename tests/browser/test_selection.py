@@ -1,27 +1,14 @@
 """Ticking rows and the menu of a row, as a person does it."""
 
 import re
-import threading
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from werkzeug.serving import make_server
 
-from tests.browser.test_access import findings, whole
-from tests.web.pages import preview
+from tests.browser.rules import findings
 
 pytestmark = [pytest.mark.browser, pytest.mark.every_page, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(scope="module")
-def gallery() -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, whole(preview.build()), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
 
 
 @pytest.fixture(params=[("light", 1440), ("dark", 390)], ids=["light wide", "dark narrow"])

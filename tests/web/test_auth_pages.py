@@ -355,6 +355,16 @@ def test_the_look_is_kept_in_a_cookie(browser: Browser, theme: str, status: int)
     assert f'data-theme="{theme}"' in browser.get("/settings").text or status == 422
 
 
+@pytest.mark.parametrize(("keys", "status"), [("off", 303), ("on", 303), ("x", 422)])
+def test_whether_single_keys_work_is_kept_in_a_cookie(
+    browser: Browser, keys: str, status: int
+) -> None:
+    browser.register()
+    assert browser.submit("/settings/keys", {"keys": keys}).status_code == status
+    assert f'data-keys="{keys}"' in browser.get("/files").text or status == 422
+    assert ("turned off" in browser.get("/help/keys").text) == (keys == "off")
+
+
 def test_signing_in_and_out_leaves_rows_in_the_audit_log(
     app: Flask, browser: Browser, database: sessionmaker[Session]
 ) -> None:

@@ -85,6 +85,17 @@ def test_style_and_scripts_keep_the_budget() -> None:
     assert zipped(*(path.read_bytes() for path in STATIC.glob("*.js"))) <= 14 * KB
 
 
+def test_a_first_visit_weighs_little_and_a_later_page_hardly_anything(
+    gallery: FlaskClient,
+) -> None:
+    font = STATIC / "vendor" / "inter" / "5.3.0" / "inter-latin-wght-normal.woff2"
+    icons = STATIC / "vendor" / "lucide" / "1.62.0" / "icons.svg"
+    kept = [STATIC / "app.css", icons, STATIC / "logo.svg", *STATIC.glob("*.js")]
+    page = zipped(gallery.get("/files").data)
+    assert page <= 8 * KB
+    assert page + font.stat().st_size + zipped(*(one.read_bytes() for one in kept)) <= 110 * KB
+
+
 def test_every_icon_and_file_that_pages_name_exists(gallery: FlaskClient) -> None:
     for name in preview.PAGES:
         found = read(gallery.get(f"/{name}").text)

@@ -1,0 +1,89 @@
+"""What axe and a ruler find on a page that a browser shows."""
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+AXE = (Path(__file__).parent / "axe" / "4.14.1" / "axe.min.js").read_text()
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def findings(page: Page, within: str = "html") -> list[tuple[str, str, str]]:
+    """Return what axe found or could not decide in these parts of the page: rule, place, reason."""
+    page.evaluate(AXE)
+    run = "([within, rules]) => axe.run({include: [within]}, {runOnly: rules})"
+    result: dict[str, list[dict[str, Any]]] = page.evaluate(run, [within, RULES])
+    return [
+        (found["id"], str(node["target"]), reason_of(node))
+        for found in result["violations"] + result["incomplete"]
+        for node in found["nodes"]
+    ]
+
+
+def reason_of(node: dict[str, Any]) -> str:
+    given = [check["data"] for check in node["any"] if isinstance(check["data"], dict)]
+    return str(given[0].get("messageKey")) if given else ""
+
+
+def shift_of(page: Page) -> float:
+    """Return how far things jumped while this page was loading: its cumulative layout shift."""
+    return float(page.evaluate(SHIFTED))
+
+
+SHIFTED = """() => new Promise(done => {
+  let sum = 0;
+  const add = entries => { for (const entry of entries) sum += entry.value; };
+  const observer = new PerformanceObserver(list => add(list.getEntries()));
+  observer.observe({ type: "layout-shift", buffered: true });
+  requestAnimationFrame(() => setTimeout(() => { add(observer.takeRecords()); done(sum); }));
+})"""
+
+
+class RING:
+    """Scripts that measure what has the focus, and what fingers must hit."""
+
+    _STOPS = """const stops = [...document.querySelectorAll(
+        "a[href], button, input:not([type=hidden]), select, summary, iframe, [tabindex='0']")]
+      .filter(one => one.checkVisibility({ visibilityProperty: true }) && one.tabIndex >= 0)
+      .filter(one => one.type !== "radio" || one.checked
+        || ![...document.getElementsByName(one.name)].some(other => other.checked));"""
+    # The ring may be drawn by the label around a field. Covered: no point of it is on top.
+    _FAULT = """const fault = (one) => {
+      if (one === document.body) return "nothing has the focus";
+      const named = one.outerHTML.slice(0, 90);
+      const rings = [one, one.closest("label")].filter(Boolean).map(each => getComputedStyle(each));
+      const isRing = style => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 3;
+      if (!rings.some(isRing)) return `no ring: ${named}`;
+      const box = one.getBoundingClientRect();
+      for (let x = 1; x < 8; x++) for (let y = 1; y < 8; y++) {
+        const at = document.elementFromPoint(
+          box.left + box.width * x / 8, box.top + box.height * y / 8);
+        if (at && (one.contains(at) || one.closest("label")?.contains(at))) return null;
+      }
+      return `covered: ${named}`;
+    };"""
+    # Looks at what has the focus each time a key comes up, so that one question is enough.
+    WATCH = f"""() => {{ {_STOPS} {_FAULT}
+      window.reached = new Set();
+      window.faults = [];
+      document.addEventListener("keyup", () => {{
+        window.reached.add(document.activeElement);
+        const found = fault(document.activeElement);
+        if (found) window.faults.push(found);
+      }}, {{ capture: true }});
+      return stops.length;
+    }}"""
+    FOUND = f"""() => {{ {_STOPS}
+      const missed = stops.filter(one => !window.reached.has(one));
+      return [...window.faults, ...missed.map(one => `missed: ${{one.outerHTML.slice(0, 90)}}`)];
+    }}"""
+    SMALL = """() => [...document.querySelectorAll(
+        ".bar-below a, .rows :is(a, button, input), .places a, .joblist a, .rows + .pager a")]
+      .filter(one => one.checkVisibility() && !one.closest(".unseen, thead, p"))
+      .map(one => [one.outerHTML.slice(0, 90), one.getBoundingClientRect()])
+      .filter(([_, box]) => Math.min(box.width, box.height) < 43.5)
+      .map(([name, box]) => `${Math.round(box.width)}x${Math.round(box.height)} ${name}`)"""
+    PAINTED = """() => new Promise(done => new PerformanceObserver(
+      list => done(list.getEntries().at(-1).startTime),
+    ).observe({ type: "largest-contentful-paint", buffered: true }))"""
