@@ -59,7 +59,7 @@ def names_of(session: Session, version_ids: Collection[uuid.UUID]) -> dict[uuid.
     }
 
 
-def _naming(version_ids: Collection[uuid.UUID]) -> CompoundSelect[Any]:
+def _naming(version_ids: Collection[uuid.UUID]) -> CompoundSelect[*tuple[Any, ...]]:
     """Select the nodes of versions: the one whose file it is of, and the copies that show it."""
     is_shown = func.coalesce(and_(Node.trashed_at.is_(None), Node.version == Version.number), False)
     facts = select(

@@ -53,12 +53,12 @@ class Many:
     def __init__(self, session: Session, packs: int) -> None:
         self.packs = packs
         session.execute(text("SET LOCAL session_replication_role = replica"))  # the rows fit
-        for _ in range(2):
-            library = libraries.make_person(session)
+        stranger, own = (libraries.make_person(session) for _ in range(2))
+        self.user_id = own.user_id
+        for library in (stranger, own):
             self.accounts = [libraries.add_account(session, library, name) for name in "abcd"]
             values = {"user": library.user_id, "packs": packs, "shared": SHARED}
             session.execute(text(FILL), {**values, "accounts": self.accounts})
-        self.user_id = library.user_id
         session.execute(text("ANALYZE"))
         session.commit()
 

@@ -1,5 +1,7 @@
 """Clearing the list of jobs: what is over goes, what failed stays, and so does every page."""
 
+import uuid
+
 import pytest
 
 from balancecloud.library import job_clearing, jobs
@@ -14,15 +16,15 @@ pytestmark = pytest.mark.real
 def test_what_is_done_or_cancelled_leaves_the_list_and_failures_stay(
     person: Person, stranger: Person, progress: ProgressStore
 ) -> None:
-    kept = [
+    kept: list[dict[str, object]] = [
         {"state": JobState.FAILED},
         {"state": JobState.DONE, "files_failed": 1},
         {"state": JobState.RUNNING},
         {"state": JobState.NEEDS_YOU},
         {"state": JobState.PAUSED},
     ]
-    cleared = [{"state": JobState.DONE}, {"state": JobState.CANCELLED}]
-    ids = {}
+    cleared: list[dict[str, object]] = [{"state": JobState.DONE}, {"state": JobState.CANCELLED}]
+    ids: dict[uuid.UUID, dict[str, object]] = {}
     for number, values in enumerate([*kept, *cleared]):
         job_id = person.upload(b"x", name=f"{number}").job_id
         set_job(person, job_id, **values)

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from tests.web.pages import account_samples as states
 from tests.web.pages import samples, trash_samples
+from tests.web.pages import where_samples as states
 from tests.web.pages.account_pages import NOTHING
 from tests.web.pages.preview_samples import PREVIEW_PAGES
 
@@ -26,7 +26,7 @@ FILE_PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
             "sort": "-size",
             "selected": samples.PANORAMA,
             "versions": samples.VERSIONS,
-            "placement": samples.placed((states.GOOGLE, states.ONEDRIVE, states.WORK), 22),
+            "placement": where_samples.placed((states.GOOGLE, states.ONEDRIVE, states.WORK), 22),
         },
     ),
     "files-selected-folder": (
@@ -62,13 +62,13 @@ FILE_PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
         "files/details.html",
         {
             "node": samples.PANORAMA,
-            "placement": samples.placed(states.ACCOUNTS, 300, 12),
+            "placement": where_samples.placed(states.ACCOUNTS, 300, 12),
             "crumbs": samples.CRUMBS,
         },
     ),
     "details-one-account": (
         "files/details.html",
-        {"node": samples.PANORAMA, "placement": samples.placed((states.GOOGLE,), 1), "crumbs": ()},
+        {"node": samples.PANORAMA, "placement": where_samples.placed((states.GOOGLE,), 1), "crumbs": ()},
     ),
     "details-waiting": (
         "files/details.html",

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from balancecloud.library.job_sentences import PAUSED
 from tests.web.pages import account_samples as states
-from tests.web.pages import samples
+from tests.web.pages import samples, where_samples
 from tests.web.pages.account_pages import NOTHING
 
 
@@ -50,7 +50,7 @@ JOB_PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
     "jobs-none-running": ("jobs/list.html", {"jobs": (), "filter": "running", "counts": {}}),
     "jobs-none-need-you": ("jobs/list.html", {"jobs": (), "filter": "needs_you", "counts": {}}),
     "job": ("jobs/job.html", {"detail": samples.DETAIL, "auto": None}),
-    "job-many": ("jobs/job.html", job(samples.RUNNING, **samples.MANY)),
+    "job-many": ("jobs/job.html", job(samples.RUNNING, **where_samples.MANY)),
     "job-auto": ("jobs/job.html", {"detail": samples.DETAIL, "auto": 5}),
     "job-waiting": ("jobs/job.html", job(samples.WAITING, **BARE) | {}),
     "job-done": ("jobs/job.html", job(samples.DONE, files=samples.FILES[4:], **ENDED)),

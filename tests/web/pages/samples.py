@@ -4,7 +4,6 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from balancecloud.library.chunk_lines import ChunkLine, ShardLine
 from balancecloud.library.past_views import VersionView
 from balancecloud.library.rearranging import Places
 from balancecloud.library.views import (
@@ -19,7 +18,6 @@ from balancecloud.library.views import (
     JobDetail,
     JobError,
     JobFile,
-    JobFolder,
     JobView,
     Lane,
     LaneCell,
@@ -31,7 +29,7 @@ from balancecloud.library.views import (
     Stages,
     Usage,
 )
-from balancecloud.library.whereabouts import PANEL_COLUMNS, Whereabouts
+from tests.web.pages import where_samples
 from tests.web.pages.account_samples import (
     ACCOUNTS,
     FOLDER,
@@ -170,36 +168,6 @@ HUNDRED = tuple(
     for number in range(100)
 )
 FULL_PAGE = FolderPage(TRAVEL, CRUMBS, HUNDRED, 342, 2, 100)
-
-
-def placed(accounts: tuple[AccountView, ...], chunks: int, missing: int = -1) -> Whereabouts:
-    """Return where a file is whose shards rotate over the accounts."""
-    m = 1 if len(accounts) > 1 else 0
-    width = min(len(accounts), 3)
-    step = -(-chunks // PANEL_COLUMNS)
-    columns = -(-chunks // step)
-    lanes = tuple(
-        Lane(
-            account,
-            tuple(
-                LaneCell(column, "failed" if (column, number) == (missing, 0) else "stored")
-                for column in range(columns)
-                if (column + number) % len(accounts) < width
-            ),
-        )
-        for number, account in enumerate(accounts)
-    )
-    file = JobFile(None, uuid.UUID(int=5000), "x", chunks * MIB, "stored", Stages(), error=None)
-    return Whereabouts(
-        protection=m,
-        survives=m,
-        unreadable=0,
-        size=chunks * MIB,
-        state="stored",
-        chunk_map=ChunkMap(file, chunks, step, columns, width - m, m, lanes),
-        checked_at=None,
-        placed=chunks,
-    )
 
 
 USAGE = Usage(44_882_000_000, 1_000_000_000, 100 * GIB, 1204, ACCOUNTS, 0, 1)
@@ -380,41 +348,6 @@ SPEEDS = tuple(
     SpeedSample(118 - 2 * step, (25 + step % 7) * MIB, (9 + step * 5 % 13) * MIB)
     for step in range(60)
 )
-LINES = tuple(
-    ChunkLine(
-        index,
-        16 * MIB,
-        2,
-        1,
-        3 if index == 2 else 0,
-        tuple(
-            ShardLine(
-                account.label,
-                account.color,
-                True,
-                "damaged" if (index, number) == (1, 2) else "verified" if index else "stored",
-                2 if (index, number) == (1, 2) else 1,
-                NOW,
-                NOW if index else None,
-            )
-            for number, account in enumerate(ACCOUNTS[:3])
-        ),
-    )
-    for index in range(3)
-)
-MANY: dict[str, object] = {
-    "files_hidden": 312,
-    "folders": (
-        JobFolder(
-            TRAVEL.id, "/Photos/Travel", 120, 81, 2, Stages(3 * GIB, 3 * GIB, 2 * GIB, 2 * GIB)
-        ),
-        JobFolder(
-            uuid.UUID(int=81), "/Photos/Ferry", 200, 40, 0, Stages(2 * GIB, 2 * GIB, GIB, GIB)
-        ),
-        JobFolder(None, "/", 190, 190, 0, Stages(GIB, GIB, GIB, GIB)),
-        JobFolder(None, None, 2, 2, 0, Stages(MIB, MIB, MIB, MIB)),
-    ),
-}
 DETAIL = JobDetail(
     job=RUNNING,
     protection=1,
@@ -423,7 +356,7 @@ DETAIL = JobDetail(
     files_hidden=0,
     accounts=ACCOUNTS,
     chunk_map=chunk_map(73, 146, 58),
-    chunk_lines=LINES,
+    chunk_lines=where_samples.LINES,
     happenings=HAPPENINGS,
     can_cancel=True,
     can_pause=True,

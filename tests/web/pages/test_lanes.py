@@ -2,11 +2,11 @@
 
 from balancecloud.web import lanes
 from tests.web.pages import account_samples as states
-from tests.web.pages import samples
+from tests.web.pages import samples, where_samples
 
 
 def test_each_account_has_a_row_with_its_counts() -> None:
-    chunks = samples.placed(states.ACCOUNTS[:3], 22).chunk_map
+    chunks = where_samples.placed(states.ACCOUNTS[:3], 22).chunk_map
     assert chunks
     drawn = lanes.draw_chunk_map(chunks)
     assert [row.account.letter for row in drawn] == ["G", "O", "W"]
@@ -15,7 +15,7 @@ def test_each_account_has_a_row_with_its_counts() -> None:
 
 
 def test_what_fails_is_crossed_out_and_not_counted() -> None:
-    chunks = samples.placed(states.ACCOUNTS[:3], 300, missing=12).chunk_map
+    chunks = where_samples.placed(states.ACCOUNTS[:3], 300, missing=12).chunk_map
     assert chunks
     drawn = lanes.draw_chunk_map(chunks)
     assert all(row.total <= 28 for row in drawn)
