@@ -3,7 +3,6 @@
 import dataclasses
 import typing
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from flask import Response, jsonify, make_response, request
@@ -71,8 +70,3 @@ def answer(value: object, status: int = 200) -> Response:
 def nothing() -> Response:
     """Return 204."""
     return make_response("", 204)
-
-
-def time(moment: datetime) -> str:
-    """Return a moment as RFC 3339 in UTC, to the millisecond."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -106,75 +106,97 @@ def inhabited(app: Flask, program: Program, config: Config) -> Inhabited:
     return found
 
 
-def things_of(drive: Inhabited) -> dict[str, Callable[[], Values]]:
+Things = dict[str, Callable[[], Values]]
+
+
+def things_of(drive: Inhabited) -> Things:
     """Return, by call, what makes it meet something that is there; fresh where it uses it up."""
-    ids = drive.ids
-    file = {"path_parameters": {"node_id": ids["file"]}}
+    people: Things = {
+        "POST /api/auth/register": lambda: {"body": person(f"{uuid.uuid4()}@example.org")},
+        "POST /api/auth/login": lambda: {"body": person("ada@example.org")},
+    }
+    parts = (people, nodes(drive), stored(drive), uploads(drive), accounts(drive), jobs(drive))
+    return {label: make for part in parts for label, make in part.items()}
+
+
+def nodes(drive: Inhabited) -> Things:
+    folder = drive.ids["folder"]
 
     def node(make: Callable[[], str]) -> Callable[[], Values]:
         return lambda: {"path_parameters": {"node_id": make()}}
 
-    def job(*steps: str) -> Callable[[], Values]:
-        return lambda: {"path_parameters": {"job_id": drive.job(*steps)}}
-
-    def sent(**headers: str) -> Callable[[], Values]:
-        return lambda: {
-            "path_parameters": {"upload_id": drive.begin()},
-            "headers": {**TUS, **headers},
-        }
-
-    bytes_of_it = {"body": b"0123456789", "media_type": BODY}
     return {
-        "POST /api/auth/register": lambda: {"body": person(f"{uuid.uuid4()}@example.org")},
-        "POST /api/auth/login": lambda: {"body": person("ada@example.org")},
-        "GET /api/files": lambda: {"query": {"parent_id": ids["folder"], "sort": "-size"}},
-        "POST /api/files/folders": lambda: {"body": {"name": "New", "parent_id": ids["folder"]}},
-        "GET /api/files/{node_id}": lambda: file,
-        "PATCH /api/files/{node_id}": lambda: {
-            "path_parameters": {"node_id": drive.folder()},
-            "body": {"parent_id": ids["folder"]},
-        },
+        "GET /api/files": lambda: {"query": {"parent_id": folder, "sort": "-size"}},
+        "POST /api/files/folders": lambda: {"body": {"name": "New", "parent_id": folder}},
+        "PATCH /api/files/{node_id}": lambda: (
+            node(drive.folder)() | {"body": {"parent_id": folder}}
+        ),
         "DELETE /api/files/{node_id}": node(drive.folder),
-        "POST /api/files/{node_id}/copy": lambda: file | {"body": {"parent_id": ids["folder"]}},
+        "POST /api/trash/{node_id}/restore": node(drive.trashed),
+    }
+
+
+def stored(drive: Inhabited) -> Things:
+    node = {"node_id": drive.ids["file"]}
+    file = {"path_parameters": node}
+    version = "/api/files/{node_id}/versions/{number}"
+    return {
+        "GET /api/files/{node_id}": lambda: file,
+        "POST /api/files/{node_id}/copy": lambda: (
+            file | {"body": {"parent_id": drive.ids["folder"]}}
+        ),
         "GET /api/files/{node_id}/zip": lambda: file | {"query": {}},
         "GET /api/files/{node_id}/download": lambda: file | {"query": {"version": 1}},
         "GET /api/files/{node_id}/placement": lambda: file,
         "GET /api/files/{node_id}/versions": lambda: file,
-        "POST /api/files/{node_id}/versions/{number}/restore": lambda: {
-            "path_parameters": {"node_id": ids["file"], "number": 1}
-        },
-        "DELETE /api/files/{node_id}/versions/{number}": lambda: {
-            "path_parameters": drive.old_version()
-        },
-        "POST /api/trash/{node_id}/restore": node(drive.trashed),
-        "HEAD /api/uploads/{upload_id}": sent(),
-        "OPTIONS /api/uploads/{upload_id}": sent(),
-        "DELETE /api/uploads/{upload_id}": sent(),
-        "PATCH /api/uploads/{upload_id}": lambda: sent(**{"Upload-Offset": "0"})() | bytes_of_it,
-        "POST /api/uploads/{upload_id}": lambda: (
-            sent(**{"Upload-Offset": "0", "X-HTTP-Method-Override": "PATCH"})() | bytes_of_it
+        f"POST {version}/restore": lambda: {"path_parameters": node | {"number": 1}},
+        f"DELETE {version}": lambda: {"path_parameters": drive.old_version()},
+    }
+
+
+def uploads(drive: Inhabited) -> Things:
+    def sent(**headers: str) -> Values:
+        path = {"upload_id": drive.begin()}
+        return {"path_parameters": path, "headers": {**TUS, **headers}}
+
+    begin = {"Upload-Offset": "0"}
+    patch = {"X-HTTP-Method-Override": "PATCH"}
+    new = {**TUS, "Upload-Length": "10", "Upload-Metadata": "filename YS5iaW4="}
+    content = {"body": b"0123456789", "media_type": BODY}
+    return {
+        "HEAD /api/uploads/{upload_id}": sent,
+        "OPTIONS /api/uploads/{upload_id}": sent,
+        "DELETE /api/uploads/{upload_id}": sent,
+        "PATCH /api/uploads/{upload_id}": lambda: sent(**begin) | content,
+        "POST /api/uploads/{upload_id}": lambda: sent(**begin, **patch) | content,
+        "POST /api/uploads": lambda: {"headers": new} | content,
+    }
+
+
+def accounts(drive: Inhabited) -> Things:
+    held = drive.ids["account"]
+    provider = {"path_parameters": {"provider": "onedrive"}}
+    one = "/api/cloud-accounts/{account_id}"
+    return {
+        "POST /api/cloud-accounts/connect/{provider}": lambda: provider | {"query": {}},
+        "GET /api/cloud-accounts/callback/{provider}": lambda: (
+            provider | {"query": drive.begun("onedrive")}
         ),
-        "POST /api/uploads": lambda: {
-            "headers": {**TUS, "Upload-Length": "10", "Upload-Metadata": "filename YS5iaW4="},
-            "body": b"0123",
-            "media_type": BODY,
-        },
-        "POST /api/cloud-accounts/connect/{provider}": lambda: {
-            "path_parameters": {"provider": "onedrive"},
-            "query": {},
-        },
-        "GET /api/cloud-accounts/callback/{provider}": lambda: {
-            "path_parameters": {"provider": "onedrive"},
-            "query": drive.begun("onedrive"),
-        },
-        "GET /api/cloud-accounts/{account_id}/status": lambda: account(ids["account"]),
-        "POST /api/cloud-accounts/{account_id}/refresh": lambda: account(ids["account"]),
-        "DELETE /api/cloud-accounts/{account_id}": lambda: (
-            account(drive.link("google_drive")) | {"query": {}}
-        ),
+        f"GET {one}/status": lambda: account(held),
+        f"POST {one}/refresh": lambda: account(held),
+        f"DELETE {one}": lambda: account(drive.link("google_drive")) | {"query": {}},
+    }
+
+
+def jobs(drive: Inhabited) -> Things:
+    def job(*steps: str) -> Callable[[], Values]:
+        return lambda: {"path_parameters": {"job_id": drive.job(*steps)}}
+
+    over = {"path_parameters": {"job_id": drive.ids["job"]}}
+    return {
         "GET /api/jobs": lambda: {"query": {"state": "done"}},
-        "GET /api/jobs/{job_id}": lambda: {"path_parameters": {"job_id": ids["job"]}},
-        "GET /api/jobs/{job_id}/events": lambda: {"path_parameters": {"job_id": ids["job"]}},
+        "GET /api/jobs/{job_id}": lambda: over,
+        "GET /api/jobs/{job_id}/events": lambda: over,
         "POST /api/jobs/{job_id}/cancel": job(),
         "POST /api/jobs/{job_id}/pause": job(),
         "POST /api/jobs/{job_id}/resume": job("pause"),

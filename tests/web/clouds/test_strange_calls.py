@@ -36,8 +36,8 @@ CHECKS: list[Any] = [
 LAST = ("/api/auth/refresh", "/api/auth/logout")
 # What may be said of data that is wrong, beside what schemathesis knows: tus asks for 412.
 REFUSALS = ["400", "401", "403", "404", "405", "409", "411", "412", "413", "415", "422"]
-EXAMPLES = 2
-MOST_PROBES = 8
+EXAMPLES = 1
+MOST_PROBES = 6
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 
 
@@ -132,6 +132,7 @@ def probes(operation: Any, mode: GenerationMode) -> Iterator[Any]:
     return found
 
 
+@pytest.mark.timeout(600)
 def test_no_call_answers_otherwise_than_it_declares(app: Flask, drive: Inhabited) -> None:
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app)
     schema.config.checks.negative_data_rejection.expected_statuses = REFUSALS

@@ -94,6 +94,6 @@ def test_the_list_says_what_can_be_carried_on(sender: Sender) -> None:
         10,
         4,
     )
-    assert found["last_modified"] == "2023-11-14T22:13:20.123Z"
+    assert found["last_modified"] == "2023-11-14T22:13:20.123000Z"
     assert found["expires_at"] > found["created_at"]
     assert found["job_id"] in {job["id"] for job in sender.jobs()}
