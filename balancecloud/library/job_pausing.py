@@ -17,7 +17,7 @@ from balancecloud.library.happenings import record
 from balancecloud.models.jobs import Job
 from balancecloud.models.library import Version
 from balancecloud.models.states import JobKind, JobState, VersionState
-from balancecloud.storage import work
+from balancecloud.storage import waking
 
 PAUSABLE: Final = (JobState.QUEUED, JobState.RUNNING, JobState.RETRYING, JobState.NEEDS_YOU)
 
@@ -54,7 +54,7 @@ def resume(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid
     # What is still being received runs; what waits for a worker is queued.
     row.state = JobState.RUNNING if _is_arriving(session, job_id) else JobState.QUEUED
     record(session, row.id, "job.resumed")
-    return work.hasten_job(session, row.id)
+    return waking.hasten_job(session, row.id)
 
 
 def _is_arriving(session: Session, job_id: uuid.UUID) -> bool:

@@ -31,7 +31,7 @@ from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Upload, Version
 from balancecloud.models.resumables import Resumable
 from balancecloud.models.states import JobKind, JobState, UploadState, VersionState, WorkState
-from balancecloud.storage import outcome, work
+from balancecloud.storage import outcome, waking
 
 IN_HAND: Final = ("queued", "running", "retrying", "paused", "cancelling")
 UNFINISHED: Final = (*IN_HAND, "needs_you")
@@ -170,7 +170,7 @@ def cancel(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid
         raise StateConflict("This job can't be cancelled any more.")
     row.state = JobState.CANCELLING
     record(session, row.id, "job.cancelling")
-    due = work.hasten_job(session, row.id)
+    due = waking.hasten_job(session, row.id)
     if not due and not _is_in_hands(session, row.id):
         outcome.cancel_job(session, row.id)
     return due
@@ -186,7 +186,7 @@ def retry(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid.
         raise StateConflict("This job was cancelled.")
     if row.state is JobState.PAUSED:
         raise StateConflict("This job is paused. Resume it to go on.")
-    due = work.revive_job(session, row.id)
+    due = waking.revive_job(session, row.id)
     if not due:
         raise StateConflict("There is nothing to try again.")
     row.files_failed -= _revive_versions(session, due)

@@ -34,7 +34,7 @@ from balancecloud.models.clouds import CloudAccount
 from balancecloud.models.library import Version
 from balancecloud.models.people import AuditEvent
 from balancecloud.models.states import AccountState, VersionState
-from balancecloud.storage import work
+from balancecloud.storage import waking
 
 # A provider that asks for patience without saying how long gets this much.
 PAUSE_SECONDS: Final = 30.0
@@ -195,7 +195,7 @@ def is_away() -> ColumnElement[bool]:
 def wake_waiting(session: Session, user_id: uuid.UUID) -> list[uuid.UUID]:
     """Make this person's waiting work due, as an account has come (back); return what to ring."""
     # Work is locked before versions, as by whoever begins to form packs of what waits.
-    due = work.wake(session, user_id)
+    due = waking.wake(session, user_id)
     session.execute(
         update(Version)
         .where(Version.user_id == user_id, Version.state == VersionState.WAITING)

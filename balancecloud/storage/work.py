@@ -1,6 +1,7 @@
 """Work rows: claimed for a while, on the database's clock, under a rising fence.
 
-Only the holder of the newest fence may change anything. Nothing here rings or commits: callers do.
+Only the holder of the newest fence may change anything; waking.py makes what waits due again.
+Nothing here rings or commits: callers do.
 """
 
 import logging
@@ -293,24 +294,6 @@ def take(session: Session, work_id: uuid.UUID, owner: uuid.UUID, seconds: float)
     return _lease(session, select(Work.id).where(*is_free).with_for_update(), owner, seconds)
 
 
-def wake(session: Session, user_id: uuid.UUID) -> list[uuid.UUID]:
-    """Make due at once what waits for this person's accounts; return what to ring for."""
-    rows = _make_due(session, Work.user_id == user_id, Work.state == WorkState.DUE)
-    return [row.id for row in rows]
-
-
-def hasten_job(session: Session, job_id: uuid.UUID) -> list[uuid.UUID]:
-    """Make due at once what a job waits for; return what to ring for."""
-    rows = _make_due(session, Work.job_id == job_id, Work.state == WorkState.DUE)
-    return _with_forming(session, rows)
-
-
-def revive_job(session: Session, job_id: uuid.UUID) -> list[uuid.UUID]:
-    """Make due at once, with all its tries before it, what a job waits for or gave up."""
-    waits = Work.state.in_((WorkState.DUE, WorkState.DEAD))
-    return _with_forming(session, _make_due(session, Work.job_id == job_id, waits, attempt=0))
-
-
 def due_work(session: Session, limit: int) -> list[uuid.UUID]:
     """Return the most urgent ids that could be claimed now."""
     return list(
@@ -328,33 +311,6 @@ def forming_in(session: Session, within: float) -> float | None:
         select(first).where(Work.kind == WorkKind.FORM, Work.state == WorkState.DUE, is_soon)
     )
     return None if seconds is None else float(seconds)
-
-
-def _make_due(session: Session, *which: ColumnElement[bool], **changes: Any) -> Sequence[Any]:
-    """Change rows, locked in one order: who forms packs first, as it does, then by id."""
-    first = Work.kind != WorkKind.FORM
-    chosen = select(Work.id).where(*which).order_by(first, Work.id).with_for_update()
-    return session.execute(
-        update(Work)
-        .where(Work.id.in_(session.scalars(chosen).all()))
-        .values(
-            state=WorkState.DUE,
-            due_at=case((Work.due_at > _now(), _now()), else_=Work.due_at),
-            **changes,
-        )
-        .returning(Work.id, Work.user_id, Work.run)
-        .execution_options(synchronize_session=False)
-    ).all()
-
-
-def _with_forming(session: Session, rows: Sequence[Any]) -> list[uuid.UUID]:
-    """Have packs formed of the small chunks among these; return all there is to ring for."""
-    waiting = {row.user_id for row in rows if row.run == TAIL}
-    forming = [
-        insert_work(session, WorkKind.FORM, user_id, user_id, None, FORM_PRIORITY)
-        for user_id in sorted(waiting)
-    ]
-    return [row.id for row in rows] + forming
 
 
 def _change(session: Session, claim: Claim, **values: Any) -> None:

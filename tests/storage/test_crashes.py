@@ -160,7 +160,7 @@ def test_a_pack_killed_at_each_step_ends_with_every_file_once(
     assert step > 15
 
 
-@pytest.mark.parametrize("step", range(4, 20, 5))
+@pytest.mark.parametrize("step", range(3, 17, 4))  # the count of commits varies a little
 def test_a_file_deleted_after_its_pack_was_begun_keeps_no_other(sharing: Mortal, step: int) -> None:
     person = sharing.person()
     gone, kept = (person.upload(name.encode(), name=name) for name in ("gone", "kept"))

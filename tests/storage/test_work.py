@@ -14,7 +14,7 @@ from balancecloud.errors import LeaseLost
 from balancecloud.models.jobs import Job, Work
 from balancecloud.models.people import User
 from balancecloud.models.states import JobKind, JobState, WorkKind, WorkState
-from balancecloud.storage import work
+from balancecloud.storage import waking, work
 from balancecloud.storage.heartbeat import Heartbeat, Lease
 from balancecloud.storage.work import Claim
 from tests.fakes.manual_clock import ManualClock
@@ -256,8 +256,8 @@ def test_buried_work_comes_back_only_when_revived(database: Sessions, user_id: u
         work.bury(session, taken(database), "internal_error")
     assert take(database) is None
     with database.begin() as session:
-        assert work.hasten_job(session, job_id) == []
-        assert work.revive_job(session, job_id) == [work_id]
+        assert waking.hasten_job(session, job_id) == []
+        assert waking.revive_job(session, job_id) == [work_id]
 
     assert taken(database).attempt == 1
 
@@ -271,7 +271,7 @@ def test_reviving_leaves_what_runs_or_is_done(database: Sessions, user_id: uuid.
     running = taken(database)
 
     with database.begin() as session:
-        assert work.revive_job(session, job_id) == []
+        assert waking.revive_job(session, job_id) == []
         work.guard(session, running)
 
 
@@ -287,7 +287,7 @@ def test_waking_is_for_that_person_and_for_what_waits(
     add(database, other_id, due_in=300)
 
     with database.begin() as session:
-        assert work.wake(session, user_id) == [mine]
+        assert waking.wake(session, user_id) == [mine]
 
     assert taken(database).id == mine
     assert take(database) is None

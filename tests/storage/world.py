@@ -22,7 +22,7 @@ from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Node, SpoolPart, Upload, Version
 from balancecloud.models.people import User, UserKeyRow
 from balancecloud.models.states import AccountState, JobState, ShardState, VersionState, WorkKind
-from balancecloud.storage import outcome, reader, upkeep, work
+from balancecloud.storage import outcome, reader, upkeep, waking, work
 from balancecloud.storage.cleaner import delete_job
 from balancecloud.storage.completion import COUNTED
 from balancecloud.storage.figures import StoreProgress
@@ -158,7 +158,7 @@ class Person:
                 )
             )
             session.flush()
-            work.wake(session, self.user_id)
+            waking.wake(session, self.user_id)
         return account_id
 
     # --- uploading ------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ class Person:
     def make_due(self) -> None:
         """Let the waiting times of all work pass, and those of its accounts."""
         with self.tools.sessions.begin() as session:
-            work.wake(session, self.user_id)
+            waking.wake(session, self.user_id)
             session.execute(
                 update(CloudAccount).values(paused_until=None).where(self._mine(CloudAccount))
             )
