@@ -38,7 +38,7 @@ def sweep(tools: Tools) -> int:
         unwanted = session.scalars(_idle().where(Job.state == JobState.CANCELLING)).all()
     for upload_id in late:
         with tools.sessions.begin() as session:
-            gone = _remove(session, upload_id, UploadExpired.code)
+            gone = _expire(session, upload_id)
         _empty(tools, gone)
     for upload_id in unwanted:
         end_cancelled(tools, upload_id)
@@ -89,16 +89,29 @@ def _lock_job(session: Session, upload_id: uuid.UUID) -> Job | None:
     return session.get(Job, job_id, with_for_update=True, populate_existing=True)
 
 
-def _remove(session: Session, upload_id: uuid.UUID, reason: str) -> list[uuid.UUID]:
-    """Remove an unfinished upload, and what it reserved; return what the spool is to forget."""
-    job = _lock_job(session, upload_id)
-    version = session.scalar(
+def _lock_arriving(session: Session, upload_id: uuid.UUID) -> Version | None:
+    """Lock the version of an upload, after its job; None when it is not arriving any more."""
+    return session.scalar(
         select(Version)
         .join(Resumable, Resumable.version_id == Version.id)
         .where(Resumable.id == upload_id, Version.state == VersionState.RECEIVING)
         .with_for_update(of=Version)
         .execution_options(populate_existing=True)
     )
+
+
+def _expire(session: Session, upload_id: uuid.UUID) -> list[uuid.UUID]:
+    """Give an upload up as `_remove` does, unless somebody went on with it a moment ago."""
+    _lock_job(session, upload_id)
+    _lock_arriving(session, upload_id)  # as whoever goes on with it does
+    late = _idle().where(Resumable.id == upload_id, Resumable.expires_at < func.now())
+    return _remove(session, upload_id, UploadExpired.code) if session.scalar(late) else []
+
+
+def _remove(session: Session, upload_id: uuid.UUID, reason: str) -> list[uuid.UUID]:
+    """Remove an unfinished upload, and what it reserved; return what the spool is to forget."""
+    job = _lock_job(session, upload_id)
+    version = _lock_arriving(session, upload_id)
     if job is None or version is None:
         return []
     gone = abandoned.remove_versions(session, version.user_id, [version])

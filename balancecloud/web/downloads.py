@@ -104,10 +104,15 @@ def flowing(stretches: Iterator[bytes]) -> Iterator[bytes]:
     What fails later cuts the answer short, and the client is told so by its connection.
     """
     first = next(stretches, b"")
+    let_go_of_stalled()
+    return in_pieces(_chained(first, stretches))
+
+
+def let_go_of_stalled() -> None:
+    """End this answer when its reader takes nothing of it for the idle time."""
     connection = request.environ.get("gunicorn.socket")
     if connection is not None:
         connection.settimeout(context.config().upload_idle_seconds)
-    return in_pieces(_chained(first, stretches))
 
 
 def in_pieces(stretches: Iterator[bytes]) -> Iterator[bytes]:

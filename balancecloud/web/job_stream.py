@@ -20,7 +20,7 @@ from balancecloud.library.gateway import Gateway
 from balancecloud.library.jobs import Watch
 from balancecloud.library.views import JobDetail
 from balancecloud.live.progress import ProgressStore
-from balancecloud.web import context, job_events
+from balancecloud.web import context, downloads, job_events
 from balancecloud.web.job_events import Event
 from balancecloud.web.json_values import ApiJson
 from balancecloud.web.streams import Streams
@@ -53,6 +53,7 @@ def stream(job_id: uuid.UUID) -> Response:
         raise NotFound
     if job_events.is_over(now) or not watcher.streams.enter(person_id):
         return Response(status=204)
+    downloads.let_go_of_stalled()
     body = () if request.method == "HEAD" else watcher.tell(now, _last_seen())
     response = Response(body, mimetype="text/event-stream", headers=HEADERS)
     response.call_on_close(lambda: watcher.streams.leave(person_id))

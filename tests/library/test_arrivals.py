@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.config import Config
@@ -32,11 +32,12 @@ from balancecloud.library.upload_errors import (
 )
 from balancecloud.library.uploads import Wanted
 from balancecloud.models.jobs import Job
-from balancecloud.models.library import Node, SpoolPart
+from balancecloud.models.library import Node, SpoolPart, Version
 from balancecloud.models.states import JobState
 from balancecloud.storage.spool import LocalPart, LocalSpool
 from tests.fakes.manual_clock import ManualClock
 from tests.library.resumable import CONTENT, Upload, Wrong, another_process, begin
+from tests.services.locks import wait_until_somebody_waits
 from tests.storage.world import Person, make_tools
 
 pytestmark = pytest.mark.real
@@ -374,4 +375,24 @@ def test_what_was_recorded_stays_though_the_answer_to_its_commit_was_lost(
     assert upload.offset == end
     if end < len(CONTENT):
         upload.send(end, len(CONTENT))
+    assert upload.read_back() == CONTENT
+
+
+def test_an_upload_that_goes_on_in_the_moment_it_would_expire_does_not(person: Person) -> None:
+    upload = begin(person)
+    upload.send(0, 100_000)
+    with person.tools.sessions.begin() as session:
+        session.execute(text("UPDATE resumables SET expires_at = now() - interval '1 second'"))
+
+    with ThreadPoolExecutor(1) as pool, person.tools.sessions.begin() as session:
+        session.scalar(
+            select(Version.id).where(Version.id == upload.version().id).with_for_update()
+        )
+        session.execute(text("UPDATE resumables SET expires_at = now() + interval '1 day'"))
+        sweeping = pool.submit(giving_up.sweep, person.tools)
+        wait_until_somebody_waits(session)
+        session.commit()
+        sweeping.result(30)
+
+    assert upload.send(100_000, len(CONTENT)) == len(CONTENT)
     assert upload.read_back() == CONTENT

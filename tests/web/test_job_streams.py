@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -316,3 +317,16 @@ def test_a_person_pauses_and_resumes_and_a_program_is_told_where_it_cannot(
 
     assert (resumed.status_code, resumed.get_json()["state"]) == (202, "queued")
     assert (again.status_code, again.get_json()["code"]) == (409, "state_conflict")
+
+
+def test_a_reader_that_takes_nothing_is_let_go_of(
+    app: Flask, owner: Program, job_id: str, config: Config
+) -> None:
+    start(app, job_id)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        answer = owner.call(
+            "GET", f"/api/jobs/{job_id}/events", environ_overrides={"gunicorn.socket": ours}
+        )
+        assert ours.gettimeout() == config.upload_idle_seconds
+        answer.close()

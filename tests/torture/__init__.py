@@ -1,0 +1,1 @@
+"""Many hands on one small library at once."""
