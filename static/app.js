@@ -63,3 +63,182 @@ document.addEventListener("keydown", closeMenus);
 document.addEventListener("change", showPasswords);
 document.addEventListener("change", lookAtOnce);
 document.querySelector("[data-focus]")?.focus();
+
+// Keys, and pages in a dialog: everything here leads where a link or a button of the page leads too.
+
+const dialog = document.getElementById("dialog");
+const selection = document.getElementById("selection");
+const isOn = dialog && document.documentElement.dataset.keys !== "off";
+const FOR_THE_SECOND = 1_500;
+let began = -FOR_THE_SECOND;
+
+// --- dialogs ----------------------------------------------------------------------------------
+
+function openLink(event) {
+  const link = event.target.closest("a[data-dialog], dialog a[data-close]");
+  if (!link || !dialog || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  if (link.dataset.close !== undefined) return dialog.close();
+  const menu = link.closest("details.menu");
+  menu?.removeAttribute("open");
+  menu?.querySelector("summary").focus();
+  openPage(link.href);
+}
+
+/** Show that page's <main> in the dialog. It is read as a document: no text becomes markup here. */
+function openPage(address) {
+  const request = new XMLHttpRequest();
+  request.open("GET", address);
+  request.responseType = "document";
+  request.timeout = 10_000;
+  request.addEventListener("loadend", () => {
+    const main = request.responseURL === address && request.status === 200 && request.response?.querySelector("main");
+    if (main) show(main);
+    else location.assign(address);
+  });
+  request.send();
+}
+
+function show(main) {
+  const body = dialog.querySelector("[data-body]");
+  body.replaceChildren(...[...main.children].map((part) => document.importNode(part, true)));
+  name(body.querySelector("h1"));
+  if (!dialog.open) dialog.showModal();
+  (body.querySelector("[autofocus]") ?? body.querySelector("#dialog-title")).focus();
+  body.dispatchEvent(new Event("localise", { bubbles: true }));
+}
+
+/** The heading names the dialog; the page behind keeps the only one of the first level. */
+function name(heading) {
+  const title = Object.assign(document.createElement("h2"), { id: "dialog-title", tabIndex: -1 });
+  title.append(...heading.childNodes);
+  heading.replaceWith(title);
+}
+
+// --- going somewhere --------------------------------------------------------------------------
+
+/** Follow the link of this page that leads there, as a click does; else go to the address. */
+function follow(link, address, asDialog = false) {
+  if (link) link.click();
+  else if (asDialog) openPage(new URL(address, location).href);
+  else location.assign(address);
+}
+
+function search() {
+  const field = document.querySelector(".search input");
+  field?.focus();
+  field?.select();
+}
+
+function up() {
+  const way = [...document.querySelectorAll("main > .crumbs a")];
+  way.filter((step) => step.pathname !== location.pathname).at(-1)?.click();
+}
+
+const ANYWHERE = {
+  "/": search,
+  "?": () => openPage(new URL("/help/keys", location).href),
+  g: () => (began = performance.now()),
+  u: () => follow(document.querySelector("main .head a[href$='/upload']"), "/files/upload"),
+  n: () => follow(document.querySelector("main .head a[href^='/files/new-folder']"), "/files/new-folder", true),
+  Backspace: up,
+};
+const AFTER_G = { f: "/files", j: "/jobs", a: "/clouds" };
+
+// --- rows -------------------------------------------------------------------------------------
+
+const rows = [...document.querySelectorAll(".files tr[data-node]")];
+const link = (row) => row.querySelector(".name a");
+const box = (row) => row.querySelector("input[form=selection]");
+const ticked = () => rows.filter((row) => box(row).checked);
+const here = () => document.activeElement.closest?.("tr[data-node]");
+const meant = () => here() ?? (ticked().length === 1 ? ticked()[0] : null);
+
+function tick(row, checked) {
+  if (box(row).checked === checked) return;
+  box(row).checked = checked;
+  box(row).dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+/** The row above or below has the focus then; with Shift both are ticked. */
+function step(by, extends_) {
+  const from = here();
+  const to = rows[from ? rows.indexOf(from) + by : by > 0 ? 0 : rows.length - 1];
+  if (!to) return Boolean(from);
+  if (extends_ && from) tick(from, true);
+  if (extends_) tick(to, true);
+  link(to).focus();
+}
+
+function toggle() {
+  if (document.activeElement !== (here() && link(here()))) return false;
+  tick(here(), !box(here()).checked);
+}
+
+function enter() {
+  if (!document.activeElement.matches("input[form=selection]")) return false;
+  link(here()).click();
+}
+
+function rename() {
+  const row = meant();
+  if (!row) return false;
+  openPage(new URL(`/files/${row.dataset.node}/rename`, location).href);
+}
+
+/** What is ticked goes together; else the row with the focus goes alone. */
+function move() {
+  if (ticked().length) return selection.requestSubmit(selection.querySelector("[formaction$=move]"));
+  const row = here();
+  if (!row) return false;
+  const parent = row.dataset.in && `?to=${row.dataset.in}`;
+  openPage(new URL(`/files/${row.dataset.node}/move${parent}`, location).href);
+}
+
+function remove() {
+  if (ticked().length) return selection.requestSubmit(selection.querySelector("[formaction$=delete]"));
+  const row = here();
+  const form = document.querySelector("#row-menu form");
+  if (!row || !form) return false;
+  form.action = form.dataset.to.replace("{id}", row.dataset.node);
+  form.requestSubmit();
+}
+
+/** Unselect, else close the details. */
+function clear() {
+  if (!ticked().length) return document.querySelector("#details header a")?.click();
+  for (const row of ticked()) tick(row, false);
+}
+
+const AMONG_ROWS = {
+  ArrowDown: (event) => step(1, event.shiftKey),
+  ArrowUp: (event) => step(-1, event.shiftKey),
+  " ": toggle,
+  Enter: enter,
+  F2: rename,
+  m: move,
+  Delete: remove,
+  Escape: clear,
+};
+
+// --- one listener -----------------------------------------------------------------------------
+
+/** Typing is never a key press for the page, nor is anything while something lies over it. */
+function isBusy(event) {
+  const typing = "input:not([type=checkbox], [type=radio], [type=submit]), textarea, select, audio, video, [contenteditable]";
+  const over = "dialog[open], details.menu[open], :popover-open";
+  return event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey
+    || event.target.closest(typing) || document.querySelector(over);
+}
+
+function press(event) {
+  if (isBusy(event)) return;
+  const { key } = event;
+  const second = event.timeStamp - began < FOR_THE_SECOND ? AFTER_G[key] : null;
+  began = -FOR_THE_SECOND;
+  const act = second ? () => location.assign(second) : (rows.length && AMONG_ROWS[key]) || ANYWHERE[key];
+  if (act && act(event) !== false) event.preventDefault();
+}
+
+document.addEventListener("click", openLink);
+if (isOn) document.addEventListener("keydown", press);

@@ -48,11 +48,12 @@ class RING:
       .filter(one => one.checkVisibility({ visibilityProperty: true }) && one.tabIndex >= 0)
       .filter(one => one.type !== "radio" || one.checked
         || ![...document.getElementsByName(one.name)].some(other => other.checked));"""
-    # The ring may be drawn by the label around a field. Covered: no point of it is on top.
+    # The ring may be drawn around a field. Covered: no point of it is on top.
     _FAULT = """const fault = (one) => {
       if (one === document.body) return "nothing has the focus";
       const named = one.outerHTML.slice(0, 90);
-      const rings = [one, one.closest("label")].filter(Boolean).map(each => getComputedStyle(each));
+      const drawn = [one, one.closest("label, .pick")].filter(Boolean);
+      const rings = drawn.map(each => getComputedStyle(each));
       const isRing = style => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 3;
       if (!rings.some(isRing)) return `no ring: ${named}`;
       const box = one.getBoundingClientRect();
