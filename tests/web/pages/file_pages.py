@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from tests.web.pages import samples, trash_samples
-from tests.web.pages import where_samples as states
+from tests.web.pages import account_samples as states
+from tests.web.pages import samples, trash_samples, where_samples
 from tests.web.pages.account_pages import NOTHING
 from tests.web.pages.preview_samples import PREVIEW_PAGES
 
@@ -68,7 +68,11 @@ FILE_PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
     ),
     "details-one-account": (
         "files/details.html",
-        {"node": samples.PANORAMA, "placement": where_samples.placed((states.GOOGLE,), 1), "crumbs": ()},
+        {
+            "node": samples.PANORAMA,
+            "placement": where_samples.placed((states.GOOGLE,), 1),
+            "crumbs": (),
+        },
     ),
     "details-waiting": (
         "files/details.html",
