@@ -15,6 +15,7 @@ from balancecloud.library import (
     account_views,
     chunk_lines,
     chunk_maps,
+    job_clearing,
     job_files,
     job_folders,
     job_pausing,
@@ -69,7 +70,7 @@ def list_jobs(
     limit: int = MOST_SHOWN,
 ) -> tuple[JobView, ...]:
     """Return the person's jobs in these states, the newest first."""
-    which = [Job.user_id == user_id, Job.cleared_at.is_(None)]
+    which = [Job.user_id == user_id, job_clearing.is_listed()]
     if states is not None:
         which.append(Job.state.in_([JobState(state) for state in states]))
     rows = session.scalars(
@@ -97,7 +98,7 @@ def count_jobs(session: Session, user_id: uuid.UUID) -> dict[str, int]:
 def _counts(session: Session, user_id: uuid.UUID) -> dict[str, int]:
     counted = session.execute(
         select(Job.state, func.count())
-        .where(Job.user_id == user_id, Job.cleared_at.is_(None))
+        .where(Job.user_id == user_id, job_clearing.is_listed())
         .group_by(Job.state)
     )
     return {state.value: count for state, count in counted}

@@ -46,3 +46,18 @@ def test_what_is_done_or_cancelled_leaves_the_list_and_failures_stay(
     assert [one.id for one in others] == [theirs]
     gone = next(one for one, values in ids.items() if values == cleared[0])
     assert detail_of(person, progress, gone).job.state == "done"
+
+
+def test_a_cleared_job_that_goes_on_is_listed_again(
+    person: Person, progress: ProgressStore
+) -> None:
+    job_id = person.upload(b"x").job_id
+    set_job(person, job_id, state=JobState.DONE)
+    with person.tools.sessions.begin() as session:
+        job_clearing.clear(session, person.user_id)
+        assert jobs.list_jobs(session, progress, person.user_id) == ()
+
+    for state in (JobState.RUNNING, JobState.FAILED):
+        set_job(person, job_id, state=state)
+        with person.tools.sessions() as session:
+            assert [one.id for one in jobs.list_jobs(session, progress, person.user_id)] == [job_id]
