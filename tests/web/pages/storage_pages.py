@@ -4,12 +4,13 @@ import uuid
 from dataclasses import replace
 from typing import Final
 
+from balancecloud.library.chunk_lines import ChunkLine, ShardLine
 from balancecloud.library.shortfalls import Plan, Shortfall, Shortfalls
 from balancecloud.library.storage_map import MapRow, StorageMap
 from balancecloud.library.version_names import Called
 from balancecloud.library.views import NodeView
 from balancecloud.library.what_if import Fates, Harmed, Tally, WhatIf
-from balancecloud.library.whereabouts import ChunkLine, ShardLine, Whereabouts
+from balancecloud.library.whereabouts import Whereabouts
 from tests.web.pages import account_samples as states
 from tests.web.pages import samples
 from tests.web.pages.account_pages import NOTHING, STATES_USAGE
