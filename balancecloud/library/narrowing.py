@@ -43,41 +43,42 @@ class Narrowing:
 def narrowed(
     user_id: uuid.UUID, names: Select[Any], wanted: Narrowing
 ) -> Select[uuid.UUID, str | None]:
-    """Select id and folded name of those of `names` that are as wanted.
+    """Select id and folded name of those of `names` that are as wanted, in the order of names.
 
-    `names` selects ids in the order of names; no more than a bound are looked through.
+    No more than a bound of `names` are looked through.
     """
-    looked = names.limit(LOOKED_THROUGH).cte("looked")
-    found = (
-        select(Node.id, Node.folded)
-        .join(looked, looked.c.id == Node.id)
-        .order_by(Node.folded, Node.id)
+    columns = (Node.folded, Node.kind, Node.parent_id, Node.updated_at, Node.file_id, Node.version)
+    looked = names.with_only_columns(Node.id, *columns).limit(LOOKED_THROUGH).cte("looked")
+    return (
+        select(looked.c.id, looked.c.folded)
+        .where(*_conditions(user_id, looked, wanted))
+        .order_by(looked.c.folded, looked.c.id)
     )
-    if wanted.smallest is not None or wanted.largest is not None:
-        found = found.join(
-            Version, and_(Version.file_id == Node.file_id, Version.number == Node.version)
-        )
-    return found.where(*_conditions(user_id, wanted))
 
 
-def _conditions(user_id: uuid.UUID, wanted: Narrowing) -> list[ColumnElement[bool]]:
+def _conditions(user_id: uuid.UUID, of: CTE, wanted: Narrowing) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.kind == FOLDER:
-        conditions.append(Node.kind == NodeKind.FOLDER)
+        conditions.append(of.c.kind == NodeKind.FOLDER)
     elif wanted.kind is not None:
-        conditions.append(Node.kind == NodeKind.FILE)
-        conditions.append(kind_of(Node.folded.expression) == wanted.kind)
+        conditions.append(and_(of.c.kind == NodeKind.FILE, kind_of(of.c.folded) == wanted.kind))
     if wanted.since is not None:
-        conditions.append(Node.updated_at >= wanted.since)
+        conditions.append(of.c.updated_at >= wanted.since)
     if wanted.before is not None:
-        conditions.append(Node.updated_at < wanted.before)
+        conditions.append(of.c.updated_at < wanted.before)
     if wanted.smallest is not None:
-        conditions.append(Version.size >= wanted.smallest)
+        conditions.append(_size(of) >= wanted.smallest)
     if wanted.largest is not None:
-        conditions.append(Version.size <= wanted.largest)
+        conditions.append(_size(of) <= wanted.largest)
     if wanted.folder_id is not None:
-        conditions.append(Node.parent_id.in_(select(_folders(user_id, wanted.folder_id).c.id)))
+        conditions.append(of.c.parent_id.in_(select(_folders(user_id, wanted.folder_id).c.id)))
     return conditions
+
+
+def _size(of: CTE) -> ColumnElement[int]:
+    """Look one size up for each name: a join may read all versions instead."""
+    shown = and_(Version.file_id == of.c.file_id, Version.number == of.c.version)
+    return select(Version.size).where(shown).correlate(of).scalar_subquery()
 
 
 def _folders(user_id: uuid.UUID, top: uuid.UUID) -> CTE:
