@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import CTE, ColumnElement, Select, and_, select
 from sqlalchemy.orm import aliased
@@ -41,7 +41,7 @@ class Narrowing:
 
 
 def narrowed(
-    user_id: uuid.UUID, names: Select[Any], wanted: Narrowing
+    user_id: uuid.UUID, names: Select[uuid.UUID, str | None], wanted: Narrowing
 ) -> Select[uuid.UUID, str | None]:
     """Select id and folded name of those of `names` that are as wanted, in the order of names.
 
