@@ -19,8 +19,9 @@ from balancecloud.web import filters
 from tests.fakes.manual_clock import ManualClock
 from tests.web.pages import account_samples as states
 from tests.web.pages import samples, trash_samples
-from tests.web.pages.account_pages import ACCOUNT_PAGES, NOTHING, STATES_USAGE
+from tests.web.pages.account_pages import ACCOUNT_PAGES, NOTHING
 from tests.web.pages.preview_samples import PREVIEW_PAGES
+from tests.web.pages.usage_samples import USAGE_PAGES
 
 HERE: Final = Path(__file__).resolve().parents[3]
 
@@ -178,13 +179,7 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
         {"node": samples.NODES[8], "placement": None, "crumbs": ()},
     ),
     **PREVIEW_PAGES,
-    "search": ("files/search.html", samples.searched(samples.FOLDER_PAGE, q="tr & <b>")),
-    "search-narrowed": (
-        "files/search.html",
-        samples.searched(samples.FULL_PAGE, q="tr", kind="picture", since="2026-01-31"),
-    ),
-    "search-nothing": ("files/search.html", samples.searched(samples.EMPTY_ROOT, q="zzz")),
-    "search-blank": ("files/search.html", samples.searched(samples.EMPTY_ROOT)),
+    **USAGE_PAGES,
     "new-folder": (
         "files/new_folder.html",
         {"parent": samples.TRAVEL, "values": {"name": ""}, "errors": {}},
@@ -324,18 +319,6 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
         {"effect": EFFECT, "errors": {"confirm": ["That is not its name."]}},
     ),
     "unlink-empty": ("clouds/unlink.html", {"effect": replace(EFFECT, shards=0), "errors": {}}),
-    "storage": ("storage/usage.html", {"usage": samples.USAGE, **samples.USES}),
-    "storage-folder": (
-        "storage/usage.html",
-        {"usage": samples.USAGE, **samples.USES, "crumbs": samples.CRUMBS},
-    ),
-    "storage-less": ("storage/usage.html", {"usage": samples.LESS_PROTECTED, **samples.USES}),
-    "storage-states": ("storage/usage.html", {"usage": STATES_USAGE, **samples.USES}),
-    "storage-none": ("storage/usage.html", {**samples.NO_USES, **NOTHING}),
-    "storage-counting": (
-        "storage/usage.html",
-        {**samples.UNCOUNTED, "usage": samples.BEING_COUNTED},
-    ),
     "settings": ("settings/profile.html", {}),
     "protection": ("settings/protection.html", {"protection": PROTECTION, "errors": {}}),
     "protection-wrong": (

@@ -13,15 +13,11 @@ from balancecloud.library.views import (
     Crumb,
     FileCounts,
     FolderPage,
-    FoldersUse,
-    FolderUse,
     Happening,
     JobDetail,
     JobError,
     JobFile,
     JobView,
-    KindsUse,
-    KindUse,
     Lane,
     LaneCell,
     LaneProgress,
@@ -208,50 +204,6 @@ LESS_PROTECTED = replace(
     USAGE, less_protected_files=12, total_bytes=None, repair_job_id=uuid.UUID(int=77)
 )
 NO_USAGE = Usage(0, 0, None, 0, (), 0)
-BEING_COUNTED = replace(USAGE, files=None, less_protected_files=None)
-KINDS_USE = KindsUse(
-    (
-        KindUse("video", 41, 24_100_000_000),
-        KindUse("picture", 1012, 19_700_000_000),
-        KindUse("document", 137, 900_000_000),
-        KindUse("other", 14, 182_000_000),
-    ),
-    at(minutes=4),
-)
-FOLDERS_USE = FoldersUse(
-    tuple(
-        FolderUse(uuid.UUID(int=600 + number), name, files, size)
-        for number, (name, files, size) in enumerate(
-            (
-                ("Photos & <b>films</b>", 998, 40_000_000_000),
-                ("Scans-of-everything-that-came-by-post-in-the-last-ten-years", 90, 3_000_000_000),
-                ("فارسی", 2, 12),
-            )
-        )
-    ),
-    1204,
-    44_882_000_000,
-)
-USES: dict[str, object] = {"kinds": KINDS_USE, "folders": FOLDERS_USE, "crumbs": ()}
-NO_USES = {**USES, "kinds": KindsUse(()), "folders": FoldersUse(())}
-UNCOUNTED = {**USES, "kinds": KindsUse(None), "folders": FoldersUse(None)}
-
-
-def searched(page: FolderPage, **asked: str) -> dict[str, object]:
-    """Return the values of the search page."""
-    blank = {"q": "", "kind": "", "since": "", "until": "", "smallest": "", "largest": "", "in": ""}
-    narrowed = {key: value for key, value in asked.items() if key != "q"}
-    return {
-        "page": page,
-        "q": asked.get("q", ""),
-        "asked": {**blank, **asked},
-        "is_asked": bool(asked),
-        "is_narrowed": bool(narrowed),
-        "address": "/search?q=tr&",
-        "folders": (Crumb(uuid.UUID(int=301), "Travel"),),
-        "most": 1000,
-        "looked_through": 20_000,
-    }
 
 
 # --- jobs -------------------------------------------------------------------------------------
