@@ -18,6 +18,7 @@ from balancecloud.library import (
     upload_sessions,
 )
 from balancecloud.library.account_care import RoomReading
+from balancecloud.library.usage_counts import UsageCounting
 from balancecloud.storage import upkeep
 from balancecloud.storage.tools import Tools
 
@@ -76,6 +77,7 @@ CHORES = (
     Chore("uploads that were abandoned", MINUTE, end_uploads),
     Chore("link attempts that are over", MINUTE, end_link_attempts),
     Chore("what was read of accounts' rooms long ago", MINUTE, RoomReading().start),
+    Chore("what large libraries hold", MINUTE / 4, UsageCounting().start),
     Chore("uploads at the clouds that nobody goes on with", 10 * MINUTE, end_upload_sessions),
     Chore("the trash whose time is over", 10 * MINUTE, empty_trash),
     Chore("versions that copies left", MINUTE, remove_what_copies_left),

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, true
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from balancecloud.clouds.registry import PROVIDERS, Kind
@@ -45,11 +45,10 @@ _ASKS_FOR = {
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A row, what we keep there, and whether it is to be left alone just now."""
+    """A row, the shards there, and whether it is to be left alone just now."""
 
     row: CloudAccount
-    stored_bytes: int
-    shards: int
+    shards: int  # none where the account is well, at most one more than are counted elsewhere
     is_paused: bool
     now: datetime  # the database's
 
@@ -80,6 +79,15 @@ def get_account(
     raise NotFound
 
 
+def count_shards(session: Session, account_id: uuid.UUID) -> int:
+    """Return how many shards lie on an account: all are counted, so no page shows it."""
+    return session.scalars(
+        select(func.count())
+        .select_from(ShardRow)
+        .where(ShardRow.account_id == account_id, ShardRow.state.in_(_HELD))
+    ).one()
+
+
 def find_by_subject(
     session: Session, config: Config, user_id: uuid.UUID, known: tuple[str, str]
 ) -> AccountView | None:
@@ -108,25 +116,32 @@ def is_simulated(config: Config, provider: str) -> bool:
 
 
 def _read(session: Session, user_id: uuid.UUID) -> list[_Held]:
-    """Return the person's linked accounts, the oldest first."""
-    held = (
-        select(
-            func.coalesce(func.sum(ShardRow.length), 0).label("bytes"),
-            func.count().label("shards"),
+    """Return the person's linked accounts, the oldest first.
+
+    Every page asks, so nothing here grows with the library: the bytes are kept in the row, and
+    shards are counted only where words depend on them, and only so far.
+    """
+    some = (
+        select(ShardRow.pack_id)
+        .where(
+            ShardRow.account_id == CloudAccount.id,
+            ShardRow.state.in_(_HELD),
+            CloudAccount.state != AccountState.HEALTHY,
         )
-        .where(ShardRow.account_id == CloudAccount.id, ShardRow.state.in_(_HELD))
-        .lateral()
+        .limit(SHARDS_COUNTED + 1)
+        .correlate(CloudAccount)
+        .subquery()
     )
+    shards = select(func.count()).select_from(some).scalar_subquery()
     now = func.statement_timestamp()
     is_paused = func.coalesce(CloudAccount.paused_until > now, False)
     rows = session.execute(
-        select(CloudAccount, held.c.bytes, held.c.shards, is_paused, now)
-        .join(held, true())
+        select(CloudAccount, shards, is_paused, now)
         .where(CloudAccount.user_id == user_id, CloudAccount.state != AccountState.UNLINKED)
         .order_by(CloudAccount.created_at, CloudAccount.id)
         .execution_options(populate_existing=True)
     ).all()
-    return [_Held(row, int(stored), *more) for row, stored, *more in rows]
+    return [_Held(*row) for row in rows]
 
 
 def _view(session: Session, config: Config, held: _Held, *, others_take: bool) -> AccountView:
@@ -153,8 +168,7 @@ def _view(session: Session, config: Config, held: _Held, *, others_take: bool) -
         token_expires_at=row.token_expires_at,
         total_bytes=row.total_bytes,
         used_bytes=row.used_bytes,
-        stored_bytes=held.stored_bytes,
-        shards=held.shards,
+        stored_bytes=row.stored_bytes,
         room_read_at=row.room_read_at,
         room_is_old=row.room_read_at is None or held.now - row.room_read_at > ROOM_IS_OLD,
         created_at=row.created_at,

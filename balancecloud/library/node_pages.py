@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select, true
 from sqlalchemy.orm import Session, aliased
 
 from balancecloud.errors import Invalid, NotFound
-from balancecloud.library.node_views import NEWEST, SHOWN, joined
+from balancecloud.library.narrowing import Narrowing, narrowed
+from balancecloud.library.node_views import ENDED, NEWEST, SHOWN, joined
 from balancecloud.library.views import NodeView
 from balancecloud.models.library import Node, Version
 from balancecloud.models.states import NodeKind
@@ -24,6 +25,7 @@ SORTS: Final[dict[str, ColumnElement[Any]]] = {
     "modified": Node.updated_at.expression,
 }
 INSIDE = aliased(Node, name="inside")
+ANY: Final = Narrowing()
 ESCAPES: Final = {ord(letter): f"\\{letter}" for letter in "%_\\"}
 
 
@@ -75,36 +77,51 @@ def children(
     conditions = (Node.user_id == user_id, here, Node.trashed_at.is_(None))
     total = select(func.count().label("total")).select_from(Node).where(*conditions)
     ids = select(Node.id).where(*conditions)
-    if wanted.sort.removeprefix("-") == "size":
-        ids = joined(ids)
     order = (Node.kind.desc(), *wanted.order)
-    return _page(session, total, ids.order_by(*order), order, wanted)
+    if wanted.sort.removeprefix("-") != "size":
+        return _page(session, total, ids.order_by(*order), order, wanted)
+    # A folder's versions are joined once: the newest is looked for only where none is shown yet.
+    size = func.coalesce(SHOWN.size, case((Node.version.is_(None), _newest_size())), 0)
+    sized = size.desc() if wanted.sort.startswith("-") else size
+    shown = and_(SHOWN.file_id == Node.file_id, SHOWN.number == Node.version)
+    ids = ids.outerjoin(SHOWN, shown).order_by(Node.kind.desc(), sized, *wanted.order[1:])
+    return _page(session, total, ids, order, wanted)
 
 
-def named(
-    session: Session, user_id: uuid.UUID, words: str, wanted: Slice, most: int | None
-) -> FoundPage:
-    """Return one page of the nodes whose name contains the words, by name; of `most` at most."""
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A part of a name, what else a hit must be, and how many are looked for; null: all."""
+
+    words: str
+    most: int | None = None
+    narrowing: Narrowing = ANY
+
+
+def named(session: Session, user_id: uuid.UUID, sought: Sought, wanted: Slice) -> FoundPage:
+    """Return one page of the nodes whose name contains the words, by name."""
+    names = (
+        select(Node.id, Node.folded)
+        .where(Node.user_id == user_id, Node.trashed_at.is_(None), *_like(user_id, sought.words))
+        .order_by(Node.user_id, Node.folded, Node.id)
+    )
+    if sought.narrowing:
+        names = narrowed(user_id, names, sought.narrowing)
+    hits = names.limit(sought.most).cte("hits")
+    total = select(func.count().label("total")).select_from(hits)
+    ids = select(hits.c.id).order_by(hits.c.folded, hits.c.id)
+    return _page(session, total, ids, wanted.order, wanted)
+
+
+def _like(user_id: uuid.UUID, words: str) -> list[ColumnElement[bool]]:
+    if not words:
+        return []
     folded = func.fold_name(words.translate(ESCAPES))
-    conditions = [
-        Node.user_id == user_id,
-        Node.trashed_at.is_(None),
-        Node.folded.like("%" + folded + "%", escape="\\"),
-    ]
+    conditions: list[ColumnElement[bool]] = [Node.folded.like("%" + folded + "%", escape="\\")]
     if len(words) > 1:
         # Of constants alone, so that the planner can tell a rare gram from a common one.
         grams = func.name_grams(user_id, func.fold_name(words))
         conditions.append(func.name_grams(Node.user_id, Node.folded).op("@>")(grams))
-    hits = (
-        select(Node.id, Node.folded)
-        .where(*conditions)
-        .order_by(Node.user_id, Node.folded, Node.id)
-        .limit(most)
-        .cte("hits")
-    )
-    total = select(func.count().label("total")).select_from(hits)
-    ids = select(hits.c.id).order_by(hits.c.folded, hits.c.id)
-    return _page(session, total, ids, wanted.order, wanted)
+    return conditions
 
 
 def way_to(session: Session, user_id: uuid.UUID, folder_id: uuid.UUID) -> Sequence[Node]:
@@ -169,6 +186,17 @@ def _page(
     here = [row for row in rows if row[1] is not None]
     counts = {row[1].id: row[4] for row in here if row[1].kind is NodeKind.FOLDER}
     return FoundPage([row[1:4] for row in here], counts, rows[0][0])
+
+
+def _newest_size() -> ColumnElement[int]:
+    return (
+        select(Version.size)
+        .where(Version.file_id == Node.id, Version.state.not_in(ENDED))
+        .order_by(Version.number.desc())
+        .limit(1)
+        .correlate(Node)
+        .scalar_subquery()
+    )
 
 
 def _item_count() -> ColumnElement[int]:

@@ -7,10 +7,12 @@ from sqlalchemy.orm import Session
 
 from balancecloud.errors import NotFound
 from balancecloud.library import names, node_pages, tree
-from balancecloud.library.node_pages import Slice
+from balancecloud.library.narrowing import Narrowing
+from balancecloud.library.node_pages import ANY, Slice, Sought
 from balancecloud.library.node_views import views, with_versions
 from balancecloud.library.views import Crumb, FolderPage, NodeView
 from balancecloud.models.library import Node
+from balancecloud.models.states import NodeKind
 
 
 def list_folder(  # noqa: PLR0913, PLR0917 - the query of the interface, field by field
@@ -39,6 +41,7 @@ def search(  # noqa: PLR0913, PLR0917 - the query of the interface, field by fie
     page: int = 1,
     per_page: int = 100,
     most: int | None = None,
+    narrowing: Narrowing = ANY,
 ) -> FolderPage:
     """Return the nodes of the whole library whose name contains the words, case and accents aside.
 
@@ -48,9 +51,25 @@ def search(  # noqa: PLR0913, PLR0917 - the query of the interface, field by fie
     if "\0" in words:
         # No name holds one, and PostgreSQL has no text to ask for it with.
         return FolderPage(None, (), (), 0, page, per_page)
-    found = node_pages.named(session, user_id, words, wanted, most)
+    found = node_pages.named(session, user_id, Sought(words, most, narrowing), wanted)
     shown = views(session, found.rows, None, counts=found.counts)
     return FolderPage(None, (), shown, found.total, page, per_page)
+
+
+def top_folders(session: Session, user_id: uuid.UUID, most: int = 100) -> tuple[Crumb, ...]:
+    """Return folders of the root by name, to choose one from."""
+    rows = session.execute(
+        select(Node.id, Node.name)
+        .where(
+            Node.user_id == user_id,
+            Node.parent_id.is_(None),
+            Node.kind == NodeKind.FOLDER,
+            Node.trashed_at.is_(None),
+        )
+        .order_by(Node.folded, Node.id)
+        .limit(most)
+    )
+    return tuple(Crumb(*row) for row in rows)
 
 
 def get_node(

@@ -59,7 +59,7 @@ def shortfalls(session: Session, user_id: uuid.UUID, page: int = 1) -> Shortfall
     total = count_short(session, user_id)
     page = min(max(page, 1), max(1, -(-total // PER_PAGE)))
     rows = session.execute(
-        _short(user_id)
+        short(user_id)
         .order_by(
             case((Version.state == VersionState.LOST, 0), else_=1),
             Version.size.desc(),
@@ -78,7 +78,7 @@ def shortfalls(session: Session, user_id: uuid.UUID, page: int = 1) -> Shortfall
 
 def count_short(session: Session, user_id: uuid.UUID) -> int:
     """Return how many versions the pages of `shortfalls` list."""
-    return session.scalars(select(func.count()).select_from(_short(user_id).subquery())).one()
+    return session.scalars(select(func.count()).select_from(short(user_id).subquery())).one()
 
 
 def _is_thin(user_id: uuid.UUID) -> ColumnElement[bool]:
@@ -89,7 +89,8 @@ def _is_thin(user_id: uuid.UUID) -> ColumnElement[bool]:
     return thin.correlate(Version).exists()
 
 
-def _short(user_id: uuid.UUID) -> Select[uuid.UUID, int, VersionState]:
+def short(user_id: uuid.UUID) -> Select[uuid.UUID, int, VersionState]:
+    """Return the query of the versions that are less protected than asked."""
     return select(Version.id, Version.size, Version.state).where(
         Version.user_id == user_id,
         or_(

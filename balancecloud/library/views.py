@@ -99,16 +99,20 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """A person's use in plaintext bytes; `total_bytes` null: unlimited."""
+    """A person's use in plaintext bytes; `total_bytes` null: unlimited.
+
+    Files of a large library are counted by the schedule: null until that is done the first time.
+    """
 
     used_bytes: int
     reserved_bytes: int
     total_bytes: int | None
-    files: int
+    files: int | None
     accounts: tuple["AccountView", ...]
-    less_protected: int = 0  # versions, old ones and the trash among them
+    less_protected: int | None = 0  # versions, old ones and the trash among them
     survives: int = 0  # so many accounts may be lost, where nothing is less protected
     repair_job_id: uuid.UUID | None = None  # the job that mends what is less protected
+    counted_at: datetime | None = None  # when files were counted, if not just now
 
 
 # --- cloud accounts ---------------------------------------------------------------------------
@@ -158,7 +162,6 @@ class AccountView:
     total_bytes: int | None
     used_bytes: int
     stored_bytes: int
-    shards: int
     room_read_at: datetime | None
     room_is_old: bool  # read more than an hour ago, or never
     created_at: datetime

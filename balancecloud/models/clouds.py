@@ -109,9 +109,7 @@ class Pack(Base):
     __tablename__ = "packs"
 
     id: Mapped[Id]
-    user_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("users.id", ondelete="CASCADE"), index=True
-    )
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     epoch: Mapped[int]
     length: Mapped[Bytes64]
     digest: Mapped[bytes]
@@ -124,6 +122,7 @@ class Pack(Base):
 
     __table_args__ = (
         CheckConstraint("k BETWEEN 1 AND 16 AND m BETWEEN 0 AND 2", name="layout"),
+        Index("ix_packs_user_id", "user_id", "m"),  # which are thinner than asked
         Index("ix_packs_replaces", "replaces_id", postgresql_where=text("replaces_id IS NOT NULL")),
     )
 

@@ -247,9 +247,9 @@ def give_up_moves(session: Session, user_id: uuid.UUID) -> None:
         cleanup.clean_packs(session, user_id, orphans)
 
 
-def open_job(session: Session, user_id: uuid.UUID) -> uuid.UUID | None:
-    """Return the job that mends a person's packs, if one is under way."""
-    return session.scalar(_open_jobs(user_id).with_only_columns(Job.id))
+def open_job(user_id: uuid.UUID) -> ColumnElement[uuid.UUID]:
+    """Return, for a query, the job that mends a person's packs, if one is under way."""
+    return _open_jobs(user_id).with_only_columns(Job.id).scalar_subquery()
 
 
 def _open_jobs(user_id: uuid.UUID) -> Select[Job]:

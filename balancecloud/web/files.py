@@ -1,7 +1,7 @@
 """The pages of files and folders: what is in them, making, finding, naming, moving, deleting."""
 
 import uuid
-from typing import Any, Final
+from typing import Any
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -9,13 +9,11 @@ from flask.typing import ResponseReturnValue
 from balancecloud.errors import Invalid, NameTaken, NotFound
 from balancecloud.library import nodes, rearranging, trash, tree, usage, versions, whereabouts
 from balancecloud.library.past_views import VersionView
-from balancecloud.library.views import Crumb, FolderPage, NodeView
+from balancecloud.library.views import Crumb, NodeView
 from balancecloud.library.whereabouts import Whereabouts
 from balancecloud.web import context, forms
 
 blueprint = Blueprint("files", __name__)
-
-MOST_HITS: Final = 1000  # a page that lists more helps nobody, and would have to find them all
 
 
 @blueprint.get("/files", endpoint="root")
@@ -33,16 +31,6 @@ def folder(folder_id: uuid.UUID | None = None) -> ResponseReturnValue:
         placement=_placement(selected),
         versions=_versions(selected),
     )
-
-
-@blueprint.get("/search")
-def search() -> ResponseReturnValue:
-    person = context.person()
-    words = request.args.get("q", "").strip()
-    page = FolderPage(None, (), (), 0, 1, 100)
-    if words:
-        page = nodes.search(context.session(), person.id, words, _page_number(), most=MOST_HITS)
-    return render_template("files/search.html", page=page, q=words, most=MOST_HITS)
 
 
 @blueprint.get("/files/<uuid:node_id>/details")

@@ -20,8 +20,15 @@ FATES: Final[dict[str, Fate]] = {"lost": "lost", "less": "less"}
 
 @blueprint.get("/storage")
 def index() -> ResponseReturnValue:
-    use = usage.usage(context.session(), context.config(), context.person().id)
-    return render_template("storage/usage.html", usage=use)
+    session, person = context.session(), context.person()
+    folder = _folder(request.args.get("folder"))
+    return render_template(
+        "storage/usage.html",
+        usage=usage.usage(session, context.config(), person.id),
+        kinds=usage.by_kind(session, person.id),
+        folders=usage.by_folder(session, person.id, folder),
+        crumbs=tree.crumbs(session, folder) if folder else (),
+    )
 
 
 @blueprint.get("/storage/less-protected")
@@ -53,6 +60,19 @@ def where(node_id: uuid.UUID) -> ResponseReturnValue:
     found = whereabouts.whereabouts(session, context.config(), person.id, node_id, _page_number())
     crumbs = tree.crumbs(session, node.parent_id)
     return render_template("storage/where.html", node=node, found=found, crumbs=crumbs)
+
+
+def _folder(asked: str | None) -> uuid.UUID | None:
+    if not asked:
+        return None
+    try:
+        folder_id = uuid.UUID(asked)
+    except ValueError as problem:
+        raise NotFound from problem
+    node = nodes.get_node(context.session(), context.person().id, folder_id)
+    if not node.is_folder:
+        raise NotFound
+    return node.id
 
 
 def _page_number() -> int:

@@ -10,7 +10,8 @@ from balancecloud.errors import Invalid
 from balancecloud.library.names import LONGEST_BYTES, clean_name, numbered, split_path
 
 FINE = ["a", "photo.jpg", "Ünïcödé", "日本語.txt", "%2e%2e", "<script>", "{{7*7}}", "a b", ".x",
-        "👩‍👩‍👧", "می‌خواهم", "console.log", "x" * 255]  # fmt: skip
+        "👩‍👩‍👧", "می‌خواهم", "console.log", "x" * 255, "مرحبا.txt", "שלום עולם.pdf", "ü" * 127,
+        "🏳️‍🌈.png", "👍🏽", "é" * 127 + "x", "日" * 85]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FINE)
@@ -42,6 +43,19 @@ def test_t_20_characters_that_deceive_are_refused(character: str) -> None:
 def test_t_20_joiners_beside_ascii_are_refused(joiner: str) -> None:
     with pytest.raises(Invalid):
         clean_name(f"a{joiner}b")
+
+
+def test_a_name_is_measured_in_bytes_as_it_is_kept() -> None:
+    """Decomposed it has more bytes than are kept of it."""
+    decomposed = "e\u0301" * 127
+    assert len(decomposed.encode()) > LONGEST_BYTES
+    assert clean_name(decomposed) == "é" * 127
+
+
+@pytest.mark.parametrize("code", [*range(0x20), *range(0x7F, 0xA0)])
+def test_t_19_every_control_character_is_refused(code: int) -> None:
+    with pytest.raises(Invalid):
+        clean_name(f"a{chr(code)}b.txt")
 
 
 def test_t_20_twins_of_one_spelling_are_one_name() -> None:

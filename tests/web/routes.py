@@ -81,7 +81,7 @@ PAGES = {
     "jobs.retry": Route("signed_in", names=_of("job_id", "job")),
     "files.root": Route("signed_in"),
     "files.folder": Route("signed_in", names=_of("folder_id", "folder")),
-    "files.search": Route("signed_in"),
+    "search.index": Route("signed_in"),
     "files.new_folder": Route("signed_in"),
     "files.details": Route("signed_in", names=_of("node_id", "node")),
     "files.rename": Route("signed_in", names=_of("node_id", "node")),

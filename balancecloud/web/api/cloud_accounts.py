@@ -137,7 +137,7 @@ def status(account_id: uuid.UUID) -> Response:
     shown = AccountStatus(
         **as_json(account),
         last_error=reason.detail if reason else None,
-        shards=account.shards,
+        shards=account_views.count_shards(context.session(), account.id),
         simulated=account.simulated,
     )
     return respond.answer(shown)

@@ -9,7 +9,7 @@ from balancecloud.models.library import Version
 from tests.library.accounts.world import link, store_file
 
 
-def less_protected(gateway: Gateway, person: Linker) -> int:
+def less_protected(gateway: Gateway, person: Linker) -> int | None:
     with gateway.sessions() as session:
         return usage(session, gateway.config, person.user_id).less_protected
 

@@ -64,7 +64,6 @@ def account(number: int, **values: object) -> AccountView:
         total_bytes=15 * GIB,
         used_bytes=9 * GIB,
         stored_bytes=4 * GIB,
-        shards=402,
         room_read_at=at(minutes=4),
         room_is_old=False,
         created_at=at(days=90),
@@ -87,7 +86,6 @@ ONEDRIVE = account(
     used_bytes=3 * GIB,
     stored_bytes=2 * GIB,
     total_bytes=5 * GIB,
-    shards=211,
 )
 WORK = account(
     2,
@@ -98,7 +96,6 @@ WORK = account(
     state_reason="sign_in_again",
     health=said(AccountState.SIGN_IN_AGAIN, "Work Drive", "sign_in_again", unreadable=3),
     is_connected=False,
-    shards=188,
 )
 FOLDER = account(
     3,
@@ -112,7 +109,6 @@ FOLDER = account(
     total_bytes=None,
     used_bytes=6 * GIB,
     stored_bytes=6 * GIB,
-    shards=620,
 )
 ACCOUNTS = (GOOGLE, ONEDRIVE, WORK, FOLDER)
 
@@ -161,7 +157,6 @@ CLIENT_REFUSED = account(
     state_reason="client_refused",
     is_connected=False,
     health=said(AccountState.SIGN_IN_AGAIN, "Google Drive 5", "client_refused", shards=0),
-    shards=0,
     stored_bytes=0,
 )
 ENDING = account(

@@ -83,9 +83,6 @@ FILE_PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
         {"node": samples.NODES[8], "placement": None, "crumbs": ()},
     ),
     **PREVIEW_PAGES,
-    "search": ("files/search.html", {"page": samples.FOLDER_PAGE, "q": "tr & <b>"}),
-    "search-nothing": ("files/search.html", {"page": samples.EMPTY_ROOT, "q": "zzz"}),
-    "search-blank": ("files/search.html", {"page": samples.EMPTY_ROOT, "q": ""}),
     "new-folder": (
         "files/new_folder.html",
         {"parent": samples.TRAVEL, "values": {"name": ""}, "errors": {}},

@@ -22,6 +22,7 @@ from tests.web.pages.file_pages import FILE_PAGES
 from tests.web.pages.job_pages import JOB_PAGES
 from tests.web.pages.own_pages import DOOR_PAGES, ERROR_PAGES, SETTINGS_PAGES
 from tests.web.pages.storage_pages import STORAGE_PAGES
+from tests.web.pages.usage_samples import USAGE_PAGES
 
 HERE: Final = Path(__file__).resolve().parents[3]
 
@@ -43,6 +44,7 @@ PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
     **JOB_PAGES,
     **ACCOUNT_PAGES,
     **STORAGE_PAGES,
+    **USAGE_PAGES,
     **SETTINGS_PAGES,
     **ERROR_PAGES,
 }

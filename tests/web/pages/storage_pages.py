@@ -13,7 +13,6 @@ from balancecloud.library.what_if import Fates, Harmed, Tally, WhatIf
 from balancecloud.library.whereabouts import Whereabouts
 from tests.web.pages import account_samples as states
 from tests.web.pages import samples
-from tests.web.pages.account_pages import NOTHING, STATES_USAGE
 
 GB: Final = 10**9
 LONG: Final = "/Photos/Travel/a-very-long-name-without-any-place-to-break-it-in-two-pieces.tar.zst"
@@ -114,10 +113,6 @@ def where(found: Whereabouts) -> tuple[str, dict[str, object]]:
 
 
 STORAGE_PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
-    "storage": ("storage/usage.html", {"usage": samples.USAGE}),
-    "storage-less": ("storage/usage.html", {"usage": samples.LESS_PROTECTED}),
-    "storage-none": ("storage/usage.html", NOTHING),
-    "storage-states": ("storage/usage.html", {"usage": STATES_USAGE}),
     "map": ("storage/map.html", {"map": MAP}),
     "map-none": ("storage/map.html", {"map": StorageMap(samples.EMPTY_ROOT, (), ())}),
     "what-if": ("storage/what_if.html", {"found": ASKED}),

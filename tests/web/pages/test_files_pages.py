@@ -197,3 +197,11 @@ def test_what_has_a_twin_at_its_new_place_stays_where_it_is(owner: Browser) -> N
     assert refused.status_code == 409
     assert "There is already something with that name" in refused.text
     assert id_of(owner, "notes.txt") == node
+
+
+@pytest.mark.parametrize("words", ["cafe", "CAF\u00c9", "cafe\u0301", "\u05e9\u05dc", "\U0001f44d"])
+def test_names_are_found_however_they_are_typed(owner: Browser, words: str) -> None:
+    for name in ("Caf\u00e9 \u05e9\u05dc\u05d5\u05dd.txt", "\U0001f44d cafe\u0301.txt", "else.txt"):
+        upload(owner, name, b"x")
+    page = owner.get("/search", query_string={"q": words}).text
+    assert page.count("data-node=") == (1 if words[0] in "\u05e9\U0001f44d" else 2)

@@ -106,3 +106,50 @@ def test_a_chunk_of_which_too_little_is_left_is_said_to_be_unreadable(
     page = owner.get("/storage/map").text
     where = page.split('/where">')[0].rsplit('href="', 1)[1] + "/where"
     assert "1 of them cannot be read now" in owner.get(where).text
+
+
+def test_the_storage_page_shows_kinds_and_folders_and_goes_into_one(
+    owner: Browser, shelf: Shelf
+) -> None:
+    page = owner.get("/storage").text
+    assert "Pictures" in page
+    assert f'href="/storage?folder={shelf.folder}#by-folder"' in page
+    inside = owner.get(f"/storage?folder={shelf.folder}").text
+    assert "Files in this folder" in inside
+    assert owner.get(f"/storage?folder={uuid.uuid4()}").status_code == 404
+    assert owner.get("/storage?folder=x").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "hits"),
+    [
+        ("kind=picture", 1),
+        ("kind=folder", 1),
+        ("kind=video", 0),
+        ("q=a&kind=picture", 1),
+        ("q=only&kind=picture", 0),
+        ("since=2020-01-01", 3),
+        ("until=2020-01-01", 0),
+        ("smallest=1", 0),
+        ("largest=1", 2),
+    ],
+)
+@pytest.mark.usefixtures("shelf")
+def test_a_search_is_narrowed_down(owner: Browser, query: str, hits: int) -> None:
+    page = owner.get(f"/search?{query}")
+    assert page.status_code == 200
+    assert page.text.count("data-node=") == hits
+
+
+def test_a_search_is_narrowed_down_to_a_folder(owner: Browser, shelf: Shelf) -> None:
+    page = owner.get(f"/search?in={shelf.folder}").text
+    assert page.count("data-node=") == 1
+    assert "1 file or folder in the folder chosen" in page
+    assert f'<option value="{shelf.folder}" selected>' in page
+
+
+@pytest.mark.parametrize(
+    "query", ["kind=x", "since=x", "until=9999-12-31", "smallest=-1", "largest=1.5", "in=x"]
+)
+def test_what_no_search_can_be_narrowed_down_to_is_refused(owner: Browser, query: str) -> None:
+    assert owner.get(f"/search?{query}").status_code == 422
