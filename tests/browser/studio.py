@@ -70,7 +70,7 @@ def keep(picture: bytes, path: Path) -> None:
     """Write a picture with as many colours as pages need."""
     with Image.open(io.BytesIO(picture)) as taken:
         few = taken.convert("RGB").quantize(
-            COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+            COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
         )
         few.save(path)
 

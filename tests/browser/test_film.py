@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.every_page, pytest.mark.timeout(1
 
 PORTO, LISBON = "Travel/Porto", "Travel/Lisbon 2026"
 PHOTOS, NOTES = f"{PORTO}/photos", f"{LISBON}/notes, all"
+MIDWAY = re.compile(r"^([5-9]\d|1\d\d) of 300 received")
 ANOTHER_TEXT = b"The ferry leaves at ten."
 
 
@@ -57,6 +58,44 @@ def test_without_scripts_a_newcomer_keeps_every_byte(
     unlink_one_account(newcomer)
     assert film_tree.unzip(zip_of_all(newcomer)) == contents
     assert newcomer.complaints == []
+
+
+@pytest.mark.parametrize("newcomer", [True], indirect=True, ids=["with scripts"])
+def test_a_newcomer_drops_a_folder_closes_the_tab_comes_back_and_keeps_every_byte(
+    newcomer: Visitor, contents: Contents, folder: Path, tmp_path: Path
+) -> None:
+    newcomer.go("/files")
+    drop(newcomer, folder)
+    expect(newcomer.page.locator("[data-figure]")).to_have_text(MIDWAY, timeout=PATIENCE_MS)
+    newcomer.page.close()
+
+    back = Visitor(newcomer.page.context.new_page(), newcomer.base, has_scripts=True)
+    back.go("/files")
+    drop(back, folder)
+    answer_for_all(back, "Skip")
+    expect(back.page.get_by_text("You can close this page.")).to_be_visible()
+    back.page.get_by_role("link", name="See the job").click()
+    back.wait_for_chip("Done")
+
+    live_with(back, contents, tmp_path)
+    assert newcomer.complaints + back.complaints == []
+
+
+def drop(visitor: Visitor, folder: Path) -> None:
+    """Drop a folder of this machine on the page, as the file manager would."""
+    chromium = visitor.page.context.new_cdp_session(visitor.page)
+    carried = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    for step in ("dragEnter", "dragOver", "drop"):
+        chromium.send(
+            "Input.dispatchDragEvent", {"type": step, "x": 600, "y": 500, "data": carried}
+        )
+
+
+def answer_for_all(visitor: Visitor, answer: str) -> None:
+    """Answer what to do with names that are taken, once for all of them."""
+    asked = visitor.page.locator("[data-ask]:visible").first
+    asked.get_by_label("Do this for all").check()
+    asked.get_by_role("button", name=answer).click()
 
 
 def live_with(visitor: Visitor, contents: Contents, tmp_path: Path) -> None:
@@ -134,7 +173,8 @@ def go_back_to_the_old_version(visitor: Visitor, contents: Contents, tmp_path: P
     visitor.click("Upload")
     page.get_by_label("Files", exact=True).set_input_files(newer)
     visitor.click("Upload")
-    expect(page).to_have_url(re.compile("/jobs/"), timeout=PATIENCE_MS)
+    if visitor.has_scripts:
+        page.get_by_role("link", name="See the job").click()
     visitor.wait_for_chip("Done")
     enter(visitor, PHOTOS)
     assert visitor.download("07 photo.txt") == ANOTHER_TEXT
