@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from balancecloud.library.account_rows import Met, OtherAccount
-from balancecloud.library.views import LinkProposal, ProviderOffer
+from balancecloud.library.views import LinkProposal, ProviderOffer, UnlinkEffect
 from tests.web.pages import account_samples as states
 from tests.web.pages import samples
 
@@ -23,6 +23,8 @@ OTHER = OtherAccount(states.WORK.id, Met("ben@gmail.example", None), "anna@gmail
 OTHER_LINKED = OtherAccount(states.WORK.id, Met(None, "Google Drive 2"), None)
 STATES_USAGE = replace(samples.USAGE, accounts=states.EVERY)
 NOTHING: dict[str, object] = {"usage": samples.NO_USAGE, "running_jobs": ()}
+
+EFFECT = UnlinkEffect(states.GOOGLE, 402, ("/Photos/Travel/a.jpg", "/notes.md"), 25, 130)
 
 ACCOUNT_PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
     "clouds": (
@@ -89,4 +91,10 @@ ACCOUNT_PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
         "clouds/link_failed.html",
         {"offer": GOOGLE, "reason": "You did not allow what we ask for."},
     ),
+    "unlink": ("clouds/unlink.html", {"effect": EFFECT, "errors": {}}),
+    "unlink-wrong": (
+        "clouds/unlink.html",
+        {"effect": EFFECT, "errors": {"confirm": ["That is not its name."]}},
+    ),
+    "unlink-empty": ("clouds/unlink.html", {"effect": replace(EFFECT, shards=0), "errors": {}}),
 }
