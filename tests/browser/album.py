@@ -23,6 +23,47 @@ SKIES: Final[dict[str, tuple[Colour, Colour, Colour, Colour, Colour]]] = {
     "dusk": ((36, 30, 70), (232, 110, 80), (255, 214, 140), (110, 60, 96), (24, 18, 40)),
     "mist": ((150, 170, 180), (232, 234, 228), (250, 248, 238), (170, 184, 184), (64, 84, 86)),
 }
+# A ferry crosses before a setting sun, recorded by the browser itself: it can encode what it plays.
+FILM: Final = """async () => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 960, height: 540 });
+  const drawn = canvas.getContext("2d");
+  const recorder = new MediaRecorder(canvas.captureStream(30), { mimeType: "video/webm" });
+  const parts = [];
+  recorder.ondataavailable = (event) => parts.push(event.data);
+  const fill = (colour, ...box) => { drawn.fillStyle = colour; drawn.fillRect(...box); };
+  const frame = (seconds) => {
+    const sky = drawn.createLinearGradient(0, 0, 0, 330);
+    sky.addColorStop(0, "#2a3566");
+    sky.addColorStop(1, "#f0a070");
+    fill(sky, 0, 0, 960, 330);
+    drawn.fillStyle = "#ffdc9a";
+    drawn.beginPath();
+    drawn.arc(640, 250 + seconds * 10, 46, 0, 7);
+    drawn.fill();
+    fill("#24304f", 0, 330, 960, 210);
+    for (let wave = 0; wave < 9; wave += 1) {
+      fill("#e8a87c", 560 + wave * 7, 345 + wave * 19, 160 - wave * 14, 3);
+    }
+    const x = 180 + seconds * 60;
+    fill("#10182c", x, 300, 240, 34);
+    fill("#f4efe4", x + 30, 266, 170, 34);
+    fill("#b3261e", x + 120, 236, 26, 30);
+    for (let pane = 0; pane < 6; pane += 1) fill("#ffdc9a", x + 42 + pane * 26, 276, 14, 12);
+  };
+  frame(0);
+  recorder.start();
+  const begun = performance.now();
+  await new Promise((done) => {
+    const draw = () => {
+      const seconds = (performance.now() - begun) / 1000;
+      frame(seconds);
+      if (seconds < 3) requestAnimationFrame(draw); else done();
+    };
+    draw();
+  });
+  await new Promise((done) => { recorder.onstop = done; recorder.stop(); });
+  return Array.from(new Uint8Array(await new Blob(parts).arrayBuffer()));
+}"""
 NOTES: Final = """\
 # Field notes, Lisbon and back
 

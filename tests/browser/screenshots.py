@@ -19,7 +19,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser import album
 from tests.browser.conftest import NAMES, QUIET
 from tests.browser.studio import SIZES, THEMES, Studio, gallery, keep
-from tests.browser.test_previews import RECORD
 from tests.browser.visitor import Visitor
 from tests.journey.clouds import take_grants_back
 from tests.journey.house import House, start
@@ -115,7 +114,7 @@ def furnish(scene: Scene, folder: Path) -> str:
     visitor.link("google_drive", "Google Drive", ARCHIVE)
     visitor.link("onedrive", "OneDrive", "work.anna@example.com")
     visitor.link_folder(scene.house.data_dir / "folders" / "nas")
-    film = bytes(visitor.page.evaluate(RECORD))
+    film = bytes(visitor.page.evaluate(album.FILM))
     travel = album.write(folder, film)
     visitor.upload(folder=travel)
     visitor.wait_for_chip("Done")
@@ -215,8 +214,8 @@ def photograph_job(scene: Scene, large: Path) -> None:
     done = visitor.page.locator(".joblist a").last.get_attribute("href") or ""
     visitor.upload(large)
     expect(visitor.page.locator(".stage.last .figure")).to_have_text(A_THIRD, timeout=300_000)
-    scene.take({"job": visitor.page.url.removeprefix(scene.studio.base)})
-    scene.take({"jobs": "/jobs", "job-done": done})
+    running = visitor.page.url.removeprefix(scene.studio.base)
+    scene.take({"job": running, "jobs": "/jobs", "job-done": done})
 
 
 def photograph_the_rest(scene: Scene, travel: str) -> None:

@@ -18,10 +18,13 @@ THEMES: Final = ("light", "dark")
 SIZES: Final = {"desktop": (1440, 900), "phone": (390, 844)}
 COLOURS: Final = 256  # more make a file three times as large and look the same
 
-ARE_DRAWN: Final = """() => Promise.all([
-  document.fonts.ready,
-  ...[...document.images].map((image) => image.decode().catch(() => null)),
-])"""
+# All that is seen has arrived: letters, pictures, the first frame of a film, the lines of a text.
+IS_DRAWN: Final = """() => document.fonts.status === "loaded"
+  && [...document.images].every((one) =>
+    one.complete || one.getBoundingClientRect().top > innerHeight)
+  && [...document.querySelectorAll("audio, video")].every((one) => one.readyState >= 2)
+  && [...document.querySelectorAll("[data-lines]")].every((one) => one.textContent)"""
+PDF_MS: Final = 2500  # the frame of a PDF tells nobody when it is drawn
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,9 @@ class Studio:
 
     def shoot(self, page: Page, name: str) -> None:
         """Photograph a page as it is now."""
-        page.evaluate(ARE_DRAWN)
+        page.wait_for_function(IS_DRAWN)
+        if page.locator("iframe").count():
+            page.wait_for_timeout(PDF_MS)
         keep(page.screenshot(), self.target / f"{name}.png")
 
 

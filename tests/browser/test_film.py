@@ -13,7 +13,7 @@ from tests.browser.film_tree import Contents
 from tests.browser.visitor import PASSWORD, PATIENCE_MS, Visitor
 from tests.journey.house import House
 
-pytestmark = [pytest.mark.browser, pytest.mark.every_page, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.every_page, pytest.mark.timeout(300)]
 
 PORTO, LISBON = "Travel/Porto", "Travel/Lisbon 2026"
 PHOTOS, NOTES = f"{PORTO}/photos", f"{LISBON}/notes, all"
