@@ -2,7 +2,8 @@
 
 States that take a broken account or a long wait are taken from the preview's values.
 
-Run it with `python -m tests.browser.screenshots docs/screenshots`; it needs a chromium.
+Run it with `python -m tests.browser.screenshots docs/screenshots`; it needs a chromium. Names after
+the folder ("files job") have only those pages taken.
 """
 
 import os
@@ -16,7 +17,7 @@ from typing import Final
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser import album
+from tests.browser import album, upload_scenes
 from tests.browser.conftest import NAMES, QUIET
 from tests.browser.studio import SIZES, THEMES, Studio, gallery, keep
 from tests.browser.visitor import Visitor
@@ -145,6 +146,7 @@ def photograph_files(scene: Scene, travel: str) -> None:
             },
         }
     )
+    upload_scenes.photograph(scene.studio, scene.state, travel)
     scene.studio.take({"where-table": f"{panorama}/where"}, scene.state, open_table)
     scene.studio.take({"files-selected": travel}, scene.state, select_three)
     scene.studio.take({"files-menu": travel}, scene.state, open_menu)
@@ -161,7 +163,7 @@ def newer_versions(scene: Scene, travel: str) -> None:
         }
         page.get_by_label("Files", exact=True).set_input_files([text])  # type: ignore[list-item]
         scene.visitor.click("Upload")
-        expect(page).to_have_url(re.compile("/jobs/"))
+        page.get_by_role("link", name="See the job").click()
         scene.visitor.wait_for_chip("Done")
 
 
@@ -187,10 +189,10 @@ def photograph_trash(scene: Scene, travel: str) -> None:
             context = scene.studio.open(theme, size, scene.state)
             visitor = Visitor(context.new_page(), scene.studio.base, has_scripts=True)
             delete(visitor, travel, "two-notes.wav")
-            scene.studio.shoot(visitor.page, f"files-deleted-{theme}-{size}")
+            scene.studio.shoot(visitor.page, "files-deleted", theme, size)
             visitor.click("Undo")
             expect(visitor.page.locator("main")).to_contain_text("is back in")
-            scene.studio.shoot(visitor.page, f"files-undone-{theme}-{size}")
+            scene.studio.shoot(visitor.page, "files-undone", theme, size)
             context.close()
     delete(scene.visitor, travel, "not-a-picture.png")
     delete(scene.visitor, travel, "two-notes.wav")
@@ -263,7 +265,7 @@ def sign_in_again(scene: Scene) -> None:
             visitor.page.get_by_label("Somebody else").fill("ben@example.com")
             visitor.page.get_by_role("button", name="Approve").click()
             expect(visitor.page.locator("h1")).to_have_text("That is another account")
-            studio.shoot(visitor.page, f"other-account-{theme}-{size}")
+            studio.shoot(visitor.page, "other-account", theme, size)
             context.close()
 
 
@@ -292,10 +294,10 @@ def photograph_alone(studio: Studio, house: House, folder: Path) -> None:
     context.close()
 
 
-def photograph_states(browser: Browser, target: Path) -> None:
+def photograph_states(browser: Browser, target: Path, only: frozenset[str]) -> None:
     """Take the card of an account in each of its states, and what is only rehearsed."""
     with gallery() as address:
-        for theme in THEMES:
+        for theme in () if only else THEMES:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(f"{address}/clouds-states?theme={theme}")
             page.evaluate("document.fonts.ready")
@@ -303,26 +305,26 @@ def photograph_states(browser: Browser, target: Path) -> None:
             for index, name in enumerate(STATES):
                 keep(cards.nth(index).screenshot(), target / f"account-{name}-{theme}.png")
             page.close()
-        Studio(browser, address, target).take(
+        Studio(browser, address, target, only).take(
             {name: f"/{page}?theme={{theme}}" for name, page in REHEARSED.items()}
         )
 
 
-def main(target: Path) -> None:
+def main(target: Path, only: frozenset[str]) -> None:
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         raise SystemExit("No chromium is installed here.")
     target.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=QUIET)
-        photograph_states(browser, target)
+        photograph_states(browser, target, only)
         house = start(Path(folder) / "data", RATE_LIMITS="0")
         try:
-            photograph(Studio(browser, house.base, target), house, Path(folder) / "files")
+            photograph(Studio(browser, house.base, target, only), house, Path(folder) / "files")
         finally:
             house.stop()
             browser.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), frozenset(sys.argv[2:]))

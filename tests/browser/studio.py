@@ -29,11 +29,15 @@ PDF_MS: Final = 2500  # the frame of a PDF tells nobody when it is drawn
 
 @dataclass(frozen=True)
 class Studio:
-    """Takes pictures of what answers at `base` into one folder."""
+    """Takes pictures of what answers at `base` into one folder; of these names alone, if any."""
 
     browser: Browser
     base: str
     target: Path
+    only: frozenset[str] = frozenset()
+
+    def wants(self, name: str) -> bool:
+        return not self.only or name in self.only
 
     def open(self, theme: str, size: str, state: object = None) -> BrowserContext:
         width, height = SIZES[size]
@@ -51,24 +55,27 @@ class Studio:
         act: Callable[[Page], object] | None = None,
     ) -> None:
         """Photograph each page by its name, in every theme and size, once `act` is done."""
-        for theme in THEMES:
+        wanted = {name: path for name, path in pages.items() if self.wants(name)}
+        for theme in THEMES if wanted else ():
             for size in SIZES:
                 context = self.open(theme, size, state)
                 page = context.new_page()
-                for name, path in pages.items():
+                for name, path in wanted.items():
                     page.goto(self.base + path.replace("{theme}", theme))
                     page.wait_for_load_state("load")
                     if act:
                         act(page)
-                    self.shoot(page, f"{name}-{theme}-{size}")
+                    self.shoot(page, name, theme, size)
                 context.close()
 
-    def shoot(self, page: Page, name: str) -> None:
+    def shoot(self, page: Page, name: str, theme: str, size: str) -> None:
         """Photograph a page as it is now."""
+        if not self.wants(name):
+            return
         page.wait_for_function(IS_DRAWN)
         if page.locator("iframe").count():
             page.wait_for_timeout(PDF_MS)
-        keep(page.screenshot(), self.target / f"{name}.png")
+        keep(page.screenshot(), self.target / f"{name}-{theme}-{size}.png")
 
 
 def keep(picture: bytes, path: Path) -> None:
