@@ -25,7 +25,10 @@ FAILED_FILES: Final = tuple(
     replace(file, state="failed", error=samples.FILES[0].error) if file.state != "stored" else file
     for file in samples.FILES
 )
-PARTLY_FILES: Final = (samples.FILES[0], *samples.FILES[4:])
+PARTLY_FILES: Final = (
+    samples.FILES[0],
+    *(replace(file, state="stored") for file in samples.FILES[1:5]),
+)
 ENDED: Final = {
     "can_cancel": False,
     "can_pause": False,
