@@ -62,6 +62,8 @@ def build(theme: str = "system") -> Flask:
     # What a job's page asks for by itself: there is no stream, and nothing changed.
     app.add_url_rule("/jobs/<uuid:_>/events", "events", lambda _: ("", 204))
     app.add_url_rule("/jobs/<uuid:_>/body", "body", lambda _: ("", 304))
+    # What the page of uploads asks for: none has stopped.
+    app.add_url_rule("/api/uploads", "uploads", lambda: {"uploads": []})
 
     @app.context_processor
     def common() -> dict[str, object]:
@@ -69,6 +71,7 @@ def build(theme: str = "system") -> Flask:
             "person": ANNA,
             "usage": samples.USAGE,
             "running_jobs": (samples.RUNNING,),
+            "limit_bytes": 1 << 40,
             "theme": request.args.get("theme", theme),
             "asset": lambda path: f"/static/{path}",
             "csrf_token": lambda: "stub",
