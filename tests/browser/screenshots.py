@@ -60,6 +60,9 @@ REHEARSED: Final = {
 }
 
 
+ALONES: Final = ("files-waiting", "job-waiting", "less-protected", "what-if-lost", "storage-alone")
+
+
 @dataclass(frozen=True)
 class Scene:
     """A furnished house, somebody in it, and that somebody's cookies."""
@@ -83,7 +86,6 @@ class Scene:
 
 def photograph(studio: Studio, house: House, folder: Path) -> None:
     studio.take({"register": "/register", "sign-in": "/sign-in"})
-    large = make_large(folder)
     context = studio.open("light", "desktop")
     visitor = Visitor(context.new_page(), studio.base, has_scripts=True)
     visitor.register(EMAIL)
@@ -91,16 +93,19 @@ def photograph(studio: Studio, house: House, folder: Path) -> None:
     scene.take({"files-empty": "/files", "clouds-empty": "/clouds", "trash-empty": "/trash"})
     travel = furnish(scene, folder)
     photograph_files(scene, travel)
-    photograph_trash(scene, travel)
-    photograph_job(scene, large)
+    if studio.wants("files-deleted", "files-undone", "trash", "trash-delete", "trash-ask"):
+        photograph_trash(scene, travel)
+    if studio.wants("job", "jobs", "job-done"):
+        photograph_job(scene, make_large(folder))
     photograph_the_rest(scene, travel)
-    sign_in_again(scene)
+    if studio.wants("clouds-needs-you", "sign-in-again", "other-account"):
+        sign_in_again(scene)
     context.close()
-    photograph_alone(studio, house, folder)
+    if studio.wants(*ALONES):
+        photograph_alone(studio, house, folder)
 
 
 def make_large(folder: Path) -> Path:
-    folder.mkdir()
     large = folder / "raw-footage.mov"
     with large.open("wb") as written:
         for _ in range(LARGE // album.MIB):
@@ -146,7 +151,8 @@ def photograph_files(scene: Scene, travel: str) -> None:
             },
         }
     )
-    upload_scenes.photograph(scene.studio, scene.state, travel)
+    if scene.studio.wants(*upload_scenes.NAMES):
+        upload_scenes.photograph(scene.studio, scene.state, travel)
     scene.studio.take({"where-table": f"{panorama}/where"}, scene.state, open_table)
     scene.studio.take({"files-selected": travel}, scene.state, select_three)
     scene.studio.take({"files-menu": travel}, scene.state, open_menu)

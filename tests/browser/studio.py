@@ -19,11 +19,14 @@ SIZES: Final = {"desktop": (1440, 900), "phone": (390, 844)}
 COLOURS: Final = 256  # more make a file three times as large and look the same
 
 # All that is seen has arrived: letters, pictures, the first frame of a film, the lines of a text.
-IS_DRAWN: Final = """() => document.fonts.status === "loaded"
-  && [...document.images].every((one) =>
-    one.complete || one.getBoundingClientRect().top > innerHeight)
-  && [...document.querySelectorAll("audio, video")].every((one) => one.readyState >= 2)
-  && [...document.querySelectorAll("[data-lines]")].every((one) => one.textContent)"""
+IS_DRAWN: Final = """() => {
+  const seen = (what) => [...document.querySelectorAll(what)].filter(
+    (one) => one.checkVisibility() && one.getBoundingClientRect().top < innerHeight);
+  return document.fonts.status === "loaded"
+    && seen("img").every((one) => one.complete)
+    && seen("audio, video").every((one) => one.readyState >= 2)
+    && seen("[data-lines]").every((one) => one.textContent);
+}"""
 PDF_MS: Final = 2500  # the frame of a PDF tells nobody when it is drawn
 
 
@@ -36,8 +39,9 @@ class Studio:
     target: Path
     only: frozenset[str] = frozenset()
 
-    def wants(self, name: str) -> bool:
-        return not self.only or name in self.only
+    def wants(self, *names: str) -> bool:
+        """Say whether any of these is to be taken."""
+        return not self.only or not self.only.isdisjoint(names)
 
     def open(self, theme: str, size: str, state: object = None) -> BrowserContext:
         width, height = SIZES[size]

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser import album
 from tests.browser.studio import SIZES, THEMES, Studio
 
+NAMES: Final = ("upload-running", "upload-paused", "upload-done")
 LARGE: Final = 20 * album.MIB  # goes in two requests, and the second one is held
 FIRST_PART: Final = re.compile("^80%")
 TAKEN: Final = "field-notes.md"

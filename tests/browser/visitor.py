@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 PASSWORD = "a long enough pass phrase"
-PATIENCE_MS = 90_000
+PATIENCE_MS = 180_000
 
 
 @dataclass
