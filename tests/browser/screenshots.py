@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser import album, upload_scenes
 from tests.browser.conftest import NAMES, QUIET
 from tests.browser.studio import SIZES, THEMES, Studio, gallery, keep
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import PATIENCE_MS, Visitor
 from tests.journey.clouds import take_grants_back
 from tests.journey.house import House, start
 from tests.web.pages import account_samples
@@ -321,6 +321,7 @@ def main(target: Path, only: frozenset[str]) -> None:
     if path is None:
         raise SystemExit("No chromium is installed here.")
     target.mkdir(parents=True, exist_ok=True)
+    expect.set_options(timeout=PATIENCE_MS)
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=QUIET)
         photograph_states(browser, target, only)
