@@ -167,7 +167,7 @@ export class View {
     this.find("[data-signed-out]").hidden = !queue.signedOut;
     this.find("[data-refuses]").hidden = !queue.refusesTus;
     const stopped = queue.stopped.filter(({ isElsewhere }) => !isElsewhere);
-    const note = this.find("[data-stopped]");
+    const note = this.find("[data-stopped-ones]");
     note.hidden = !stopped.length;
     put(note.querySelector("strong"), this.words(stopped.length === 1 ? "stopped" : "stoppedmany", { n: stopped.length }));
     const names = stopped.slice(0, 3).map(({ path, size: whole, offset }) => this.words("stop", { path, part: size(offset), whole: size(whole) }));

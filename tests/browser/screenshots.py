@@ -169,7 +169,7 @@ def newer_versions(scene: Scene, travel: str) -> None:
         }
         page.get_by_label("Files", exact=True).set_input_files([text])  # type: ignore[list-item]
         scene.visitor.click("Upload")
-        scene.visitor.see_the_job()
+        scene.visitor.follow_uploads()
         scene.visitor.wait_for_chip("Done")
 
 

@@ -89,15 +89,15 @@ class Visitor:
         else:
             self.page.get_by_label("Files", exact=True).set_input_files(list(paths))
         self.click("Upload")
-        self.see_the_job()
-
-    def see_the_job(self) -> None:
-        """Go to the job of an upload; with scripts once all of it is received."""
         if self.has_scripts:
-            received = self.page.get_by_text("You can close this page.")
-            expect(received).to_be_visible(timeout=PATIENCE_MS)
-            self.click("See the job")
+            self.follow_uploads()
         expect(self.page).to_have_url(re.compile("/jobs/"), timeout=PATIENCE_MS)
+
+    def follow_uploads(self) -> None:
+        """Wait until all of this page's uploads are received, and go to their job."""
+        done = self.page.get_by_text("You can close this page. We carry on.")
+        expect(done).to_be_visible(timeout=PATIENCE_MS)
+        self.click("See the job")
 
     def wait_for_chip(self, words: str) -> None:
         """Wait until the job's page says so: by its own script, or by asking anew."""
