@@ -170,7 +170,7 @@ def newer_versions(scene: Scene, travel: str) -> None:
             "mimeType": "text/plain",
             "buffer": (album.NOTES + words).encode(),
         }
-        page.get_by_label("Files", exact=True).set_input_files([text])  # type: ignore[list-item]
+        page.get_by_label("Files", exact=True).set_input_files([text])  # type: ignore[arg-type]
         scene.visitor.click("Upload")
         scene.visitor.follow_uploads()
         scene.visitor.wait_for_chip("Done")

@@ -63,7 +63,7 @@ def send(page: Page, place: str) -> None:
     ]
     brought = [(f"{place}.mov", bytes(LARGE)), (TAKEN, b"Saturday."), *pictures]
     page.get_by_text("Ask me", exact=True).click()
-    page.get_by_label("Files", exact=True).set_input_files(
+    page.get_by_label("Files", exact=True).set_input_files(  # type: ignore[arg-type]
         [
             {"name": name, "mimeType": "application/octet-stream", "buffer": content}
             for name, content in brought
