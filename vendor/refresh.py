@@ -46,6 +46,8 @@ def refresh(tarball: Path, lock: dict[str, Locked]) -> str:
                 write_sprite(archive, STATIC / "lucide" / package.version)
             case "axe-core":
                 write_axe(archive, TESTS / "axe" / package.version)
+            case "tus-js-client":
+                write_tus(archive, STATIC / "tus-js-client" / package.version)
             case _:
                 write_font(archive, STATIC / "inter" / package.version)
     return f"{package.name} {package.version}"
@@ -62,6 +64,13 @@ def write_axe(archive: tarfile.TarFile, folder: Path) -> None:
     """Write the accessibility checker of the tests, and its licence."""
     for name in ("axe.min.js", "LICENSE"):
         write(folder / name, read(archive, f"package/{name}"))
+
+
+def write_tus(archive: tarfile.TarFile, folder: Path) -> None:
+    """Write the client of resumable uploads, without the line that names its source map."""
+    script = read(archive, "package/dist/tus.min.js")
+    write(folder / "tus.min.js", script[: script.rindex(b"//# sourceMappingURL=")])
+    write(folder / "LICENSE", read(archive, "package/LICENSE"))
 
 
 def write_sprite(archive: tarfile.TarFile, folder: Path) -> None:

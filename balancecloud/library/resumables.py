@@ -44,6 +44,7 @@ class Begun:
     """An upload that was begun; one of no bytes is whole at once and has work to ring for."""
 
     standing: Standing
+    job_id: uuid.UUID | None
     work_ids: tuple[uuid.UUID, ...] = ()
 
 
@@ -69,7 +70,7 @@ def begin(tools: Tools, sent: Sent) -> Begun:
             nothing = Whole(version.id, envelope.upload_id, 0, Prefix.none().digest.digest())
             work_ids = take_in(session, tools, nothing)
         session.refresh(row)
-        return Begun(standing_of(row, 0, is_whole=not length), work_ids)
+        return Begun(standing_of(row, 0, is_whole=not length), version.job_id, work_ids)
 
 
 def take_in(session: Session, tools: Tools, whole: Whole) -> tuple[uuid.UUID, ...]:

@@ -53,6 +53,7 @@ def _personal() -> dict[str, Any]:
     return {
         "person": person,
         "usage": _when_used(_usage),
+        "limit_bytes": context.config().largest_file_bytes,
         "running_jobs": _when_used(_running_jobs),
     }
 

@@ -64,7 +64,7 @@ ALLOWED_HEADERS: Final = (
 EXPOSED_HEADERS: Final = (
     "ETag, Location, Content-Disposition, Content-Range, Retry-After, Tus-Resumable, Tus-Version, "
     "Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, "
-    "Upload-Expires, Upload-Metadata"
+    "Upload-Expires, Upload-Metadata, Upload-Job"
 )
 PREFLIGHT_SECONDS: Final = "600"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 PASSWORD = "a long enough pass phrase"
-PATIENCE_MS = 90_000
+PATIENCE_MS = 180_000
 
 
 @dataclass
@@ -20,6 +20,7 @@ class Visitor:
     complaints: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.page.set_default_timeout(PATIENCE_MS)  # a form of 300 files takes its time
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
@@ -88,7 +89,15 @@ class Visitor:
         else:
             self.page.get_by_label("Files", exact=True).set_input_files(list(paths))
         self.click("Upload")
+        if self.has_scripts:
+            self.follow_uploads()
         expect(self.page).to_have_url(re.compile("/jobs/"), timeout=PATIENCE_MS)
+
+    def follow_uploads(self) -> None:
+        """Wait until all of this page's uploads are received, and go to their job."""
+        done = self.page.get_by_text("You can close this page. We carry on.")
+        expect(done).to_be_visible(timeout=PATIENCE_MS)
+        self.click("See the job")
 
     def wait_for_chip(self, words: str) -> None:
         """Wait until the job's page says so: by its own script, or by asking anew."""

@@ -8,7 +8,8 @@ import pytest
 from balancecloud.cli.__main__ import parser
 from balancecloud.clouds.registry import PROVIDERS
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+ROOT = Path(__file__).resolve().parents[2]
+DOCS, README = ROOT / "docs", ROOT / "README.md"
 
 
 def commands() -> list[str]:
@@ -33,3 +34,12 @@ def test_every_link_between_documents_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text())
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", [README, *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)
+def test_every_link_and_picture_of_a_document_leads_somewhere(page: Path) -> None:
+    text = page.read_text()
+    targets = re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", text)
+    inside = [a or b for a, b in targets if "://" not in (a or b) and not (a or b).startswith("#")]
+
+    assert [to for to in inside if not (page.parent / to.partition("#")[0]).exists()] == []

@@ -88,6 +88,7 @@ def create() -> ResponseReturnValue:
         for work_id in begun.work_ids:
             context.ring_after_commit(work_id)
         response = _place(begun.standing)
+        response.headers["Upload-Job"] = str(begun.job_id)
         if has_body:
             ended = _receive(begun.standing, 0, body, checksum)
             response.headers["Upload-Offset"] = str(ended.offset)

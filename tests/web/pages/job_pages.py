@@ -16,6 +16,19 @@ def job(view: Any, **values: Any) -> dict[str, object]:
     }
 
 
+# Of what has ended nothing is under way.
+CANCELLED_FILES: Final = tuple(
+    replace(file, state="cancelled", error=None) if file.state != "stored" else file
+    for file in samples.FILES
+)
+FAILED_FILES: Final = tuple(
+    replace(file, state="failed", error=samples.FILES[0].error) if file.state != "stored" else file
+    for file in samples.FILES
+)
+PARTLY_FILES: Final = (
+    samples.FILES[0],
+    *(replace(file, state="stored") for file in samples.FILES[1:5]),
+)
 ENDED: Final = {
     "can_cancel": False,
     "can_pause": False,
@@ -54,8 +67,14 @@ JOB_PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
     "job-auto": ("jobs/job.html", {"detail": samples.DETAIL, "auto": 5}),
     "job-waiting": ("jobs/job.html", job(samples.WAITING, **BARE) | {}),
     "job-done": ("jobs/job.html", job(samples.DONE, files=samples.FILES[4:], **ENDED)),
-    "job-partly": ("jobs/job.html", job(samples.PARTLY, can_retry=True, **ENDED)),
-    "job-failed": ("jobs/job.html", job(samples.FAILED, can_retry=True, files_hidden=12, **ENDED)),
+    "job-partly": (
+        "jobs/job.html",
+        job(samples.PARTLY, files=PARTLY_FILES, can_retry=True, **ENDED),
+    ),
+    "job-failed": (
+        "jobs/job.html",
+        job(samples.FAILED, files=FAILED_FILES, can_retry=True, files_hidden=12, **ENDED),
+    ),
     "job-paused": (
         "jobs/job.html",
         {
@@ -78,7 +97,10 @@ JOB_PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
             waits_for=(states.WORK, states.SILENT),
         ),
     ),
-    "job-cancelled": ("jobs/job.html", job(samples.CANCELLED, protection=0, **ENDED)),
+    "job-cancelled": (
+        "jobs/job.html",
+        job(samples.CANCELLED, files=CANCELLED_FILES, protection=0, **ENDED),
+    ),
     "job-delete": ("jobs/job.html", job(samples.DELETING, **BARE)),
     "job-deleted": (
         "jobs/job.html",

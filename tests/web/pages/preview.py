@@ -65,6 +65,8 @@ def build(theme: str = "system") -> Flask:
     # What a job's page asks for by itself: there is no stream, and nothing changed.
     app.add_url_rule("/jobs/<uuid:_>/events", "events", lambda _: ("", 204))
     app.add_url_rule("/jobs/<uuid:_>/body", "body", lambda _: ("", 304))
+    # What the page of uploads asks for: none has stopped.
+    app.add_url_rule("/api/uploads", "uploads", lambda: {"uploads": []})
 
     @app.after_request
     def restrict(response: Response) -> Response:
@@ -77,6 +79,7 @@ def build(theme: str = "system") -> Flask:
         return {
             "person": ANNA,
             "usage": samples.USAGE,
+            "limit_bytes": 1 << 40,
             "running_jobs": (samples.RUNNING,),
             "keys_on": request.args.get("keys") != "off",
             "theme": request.args.get("theme", theme),

@@ -274,7 +274,7 @@ DELETING = replace(
 )
 RETRYING = replace(RUNNING, id=uuid.UUID(int=706), state="retrying")
 PAUSED = replace(RUNNING, id=uuid.UUID(int=710), state="paused")
-CANCELLED = replace(RUNNING, id=uuid.UUID(int=707), state="cancelled", finished_at=at(days=2))
+CANCELLED = replace(RUNNING, id=uuid.UUID(int=707), state="cancelled", finished_at=at(minutes=1))
 
 
 def job_file(number: int, name: str, state: str, stages: Stages) -> JobFile:

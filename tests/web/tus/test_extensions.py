@@ -45,6 +45,15 @@ def test_an_upload_is_created_at_a_place_of_its_own(sender: Sender) -> None:
     assert all(sender.offset(place) == 0 for place in places)
 
 
+def test_an_upload_says_which_job_it_belongs_to(sender: Sender) -> None:
+    batch = str(uuid.uuid4())
+
+    jobs = {sender.create(3, name, told={"batch": batch}).headers["Upload-Job"] for name in "ab"}
+
+    assert jobs == {one["job_id"] for one in sender.listed()}
+    assert len(jobs) == 1
+
+
 def test_an_upload_without_a_length_is_refused(sender: Sender) -> None:
     wrong = (None, "", "-1", "+1", "1.5", "x", "1" * 40)
 
