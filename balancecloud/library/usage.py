@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from balancecloud.config import Config
 from balancecloud.library import account_views, usage_counts
-from balancecloud.library.usage_views import FoldersUse, FolderUse, KindsUse, KindUse
-from balancecloud.library.views import AccountView, Usage
+from balancecloud.library.usage_views import FoldersUse, FolderUse, KindsUse, KindUse, Usage
+from balancecloud.library.views import AccountView
 from balancecloud.models.library import Node
 from balancecloud.models.people import User
 from balancecloud.models.usage import FolderUsage, UsageSummary

@@ -4,6 +4,8 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
+from balancecloud.library.views import AccountView
+
 
 @dataclass(frozen=True, slots=True)
 class KindUse:
@@ -55,3 +57,21 @@ class FoldersUse:
     def other_bytes(self) -> int:
         """The bytes of those."""
         return max(0, self.bytes - sum(one.bytes for one in self.folders or ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A person's use in plaintext bytes; `total_bytes` null: unlimited.
+
+    Files of a large library are counted by the schedule: null until that is done the first time.
+    """
+
+    used_bytes: int
+    reserved_bytes: int
+    total_bytes: int | None
+    files: int | None
+    accounts: tuple[AccountView, ...]
+    less_protected: int | None = 0  # versions, old ones and the trash among them
+    survives: int = 0  # so many accounts may be lost, where nothing is less protected
+    repair_job_id: uuid.UUID | None = None  # the job that mends what is less protected
+    counted_at: datetime | None = None  # when files were counted, if not just now

@@ -94,27 +94,6 @@ class Placement:
     chunks: tuple[PlacedChunk, ...]
 
 
-# --- storage ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """A person's use in plaintext bytes; `total_bytes` null: unlimited.
-
-    Files of a large library are counted by the schedule: null until that is done the first time.
-    """
-
-    used_bytes: int
-    reserved_bytes: int
-    total_bytes: int | None
-    files: int | None
-    accounts: tuple["AccountView", ...]
-    less_protected: int | None = 0  # versions, old ones and the trash among them
-    survives: int = 0  # so many accounts may be lost, where nothing is less protected
-    repair_job_id: uuid.UUID | None = None  # the job that mends what is less protected
-    counted_at: datetime | None = None  # when files were counted, if not just now
-
-
 # --- cloud accounts ---------------------------------------------------------------------------
 
 

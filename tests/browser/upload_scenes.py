@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.browser import album
 from tests.browser.studio import SIZES, THEMES, Studio
@@ -63,10 +63,9 @@ def send(page: Page, place: str) -> None:
     ]
     brought = [(f"{place}.mov", bytes(LARGE)), (TAKEN, b"Saturday."), *pictures]
     page.get_by_text("Ask me", exact=True).click()
-    page.get_by_label("Files", exact=True).set_input_files(  # type: ignore[arg-type]
-        [
-            {"name": name, "mimeType": "application/octet-stream", "buffer": content}
-            for name, content in brought
-        ]
-    )
+    files: list[FilePayload] = [
+        {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+        for name, content in brought
+    ]
+    page.get_by_label("Files", exact=True).set_input_files(files)
     page.locator("main").get_by_role("button", name="Upload", exact=True).click()

@@ -121,6 +121,10 @@ class Caller:
             if label not in self.aims:
                 self.aims[label] = things_of(self.drive)[label]()["path_parameters"]
             case.path_parameters = dict(self.aims[label])
+            if "provider" in case.path_parameters and case.meta.is_negative_at(
+                ParameterLocation.BODY
+            ):
+                case.path_parameters["provider"] = "folder"  # the one provider that reads a body
         return case
 
 

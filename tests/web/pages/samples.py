@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from balancecloud.library.past_views import VersionView
 from balancecloud.library.rearranging import Places
+from balancecloud.library.usage_views import Usage
 from balancecloud.library.views import (
     AccountShare,
     AccountView,
@@ -27,7 +28,6 @@ from balancecloud.library.views import (
     ShardCounts,
     SpeedSample,
     Stages,
-    Usage,
 )
 from tests.web.pages import where_samples
 from tests.web.pages.account_samples import (
