@@ -154,6 +154,8 @@ async function walk(entry, above) {
 /** Uploads that stopped are listed where files can be chosen, and anywhere in a browser that sent some. */
 async function lookForStopped() {
   if (!chosen && !localStorage.getItem(REMEMBERED)) return;
+  const answer = await fetch("/api/uploads");
+  if (!answer.ok || !(await answer.json()).uploads.length) return;
   await open();
   await queue.lookAround();
 }

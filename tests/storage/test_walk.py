@@ -185,7 +185,7 @@ steps = st.lists(
 )
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)  # 12 s where nobody else is at work
 @settings(
     max_examples=15,
     deadline=None,

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from balancecloud.web.static_files import FOR_EVER, asset
+from balancecloud.web.static_files import FOLDER, FOR_EVER, asset
 
 pytestmark = pytest.mark.real
 
@@ -32,6 +32,18 @@ def test_without_its_present_hash_it_is_looked_at_again(app: Flask, query: str) 
 )
 def test_nothing_but_our_static_files_is_served(app: Flask, path: str) -> None:
     assert fetched(app, f"/static/{path}").status_code in {308, 404}
+
+
+def test_the_style_sheet_is_sent_without_what_it_says_to_its_readers(app: Flask) -> None:
+    sent = fetched(app, "/static/app.css")
+    written = (FOLDER / "app.css").read_text("utf-8")
+    assert "/*" in written
+    assert "/*" not in sent.text
+    assert sent.text.count("{") == written.count("{")
+    again = app.test_client().get(
+        "/static/app.css", headers={"If-None-Match": sent.headers["ETag"]}
+    )
+    assert again.status_code == 304
 
 
 def test_a_static_file_sets_no_cookie(app: Flask) -> None:
