@@ -8,6 +8,9 @@ from playwright.sync_api import Page
 AXE = (Path(__file__).parent / "axe" / "4.14.1" / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
+# Why axe could not decide: something lies over it, or it is not in sight.
+GEOMETRY = {"elmPartiallyObscuring", "elmPartiallyObscured", "bgOverlap", "outsideViewport"}
+
 
 def findings(page: Page, within: str = "html") -> list[tuple[str, str, str]]:
     """Return what axe found or could not decide in these parts of the page: rule, place, reason."""

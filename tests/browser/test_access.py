@@ -3,14 +3,13 @@
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.rules import RING, findings, shift_of
+from tests.browser.rules import GEOMETRY, RING, findings, shift_of
 from tests.web.pages import preview
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 # Of what floats over or scrolls within the page axe cannot tell what lies behind it. Those parts
 # wear the same colours as the others, which are judged with nothing open.
-GEOMETRY = {"elmPartiallyObscuring", "elmPartiallyObscured", "bgOverlap", "outsideViewport"}
 OPEN_ONE = """which => document.querySelectorAll("details").forEach((one, index) => {
   one.open = index === which;
 })"""
@@ -51,6 +50,25 @@ WALKED = [
 ]
 
 
+# What axe cannot judge for us: a page that refreshes itself was asked to; whether a person's own
+# film has captions, and what is in their PDF, is theirs.
+ALLOWED = {
+    "job-auto": "meta-refresh",
+    "preview-film": "video-caption",
+    "preview-pdf": "frame-tested",
+}
+
+
+# What a browser says of the preview alone: pictures and texts of files and bodies of jobs are not
+# there, pages follow one another in one tab, and the policy of a PDF's page is the real page's.
+ONLY_HERE = (
+    "Failed to load resource",
+    "Autofocus processing was blocked",
+    "Framing '",
+    "from frame",
+)
+
+
 def opened(chromium: Browser, size: tuple[int, int]) -> Page:
     """Return a page of that size; a small one is touched."""
     width, height = size
@@ -71,7 +89,7 @@ def test_axe_finds_nothing_and_nothing_jumps_on_any_page(
     wrong: dict[str, object] = {}
     for name in names:
         page.goto(f"{gallery}/{name}?theme={theme}")
-        if found := findings(page):
+        if found := [one for one in findings(page) if one[0] != ALLOWED.get(name)]:
             wrong[name] = found
         if shift_of(page) > 0.02:
             page.reload()  # a busy machine may be late once
@@ -79,8 +97,7 @@ def test_axe_finds_nothing_and_nothing_jumps_on_any_page(
                 wrong[f"{name} shifts"] = shift
     page.close()
     assert wrong == {}
-    # Pictures and texts of files are not there in the preview, nor are bodies of jobs.
-    assert [one for one in complaints if "Failed to load resource" not in one] == []
+    assert [one for one in complaints if not any(part in one for part in ONLY_HERE)] == []
 
 
 @pytest.mark.every_page

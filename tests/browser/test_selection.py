@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.rules import findings
+from tests.browser.rules import GEOMETRY, findings
 
 pytestmark = [pytest.mark.browser, pytest.mark.every_page, pytest.mark.timeout(120)]
 
@@ -26,6 +26,11 @@ def page(request: pytest.FixtureRequest, chromium: Browser, gallery: str) -> Ite
     page.close()
 
 
+def judged(page: Page) -> list[tuple[str, str, str]]:
+    """Return what axe found, but for what it cannot see behind a bar that stays in sight."""
+    return [one for one in findings(page, "main") if one[2] not in GEOMETRY]
+
+
 def test_rows_are_ticked_one_by_one_in_a_stretch_and_all(page: Page) -> None:
     boxes = page.locator("input[form=selection]")
     everything = page.get_by_label("Select all on this page")
@@ -36,7 +41,7 @@ def test_rows_are_ticked_one_by_one_in_a_stretch_and_all(page: Page) -> None:
     expect(page.locator("[data-count]")).to_have_text("4 selected")
     expect(page.locator("#status")).to_have_text("4 selected")
     assert everything.evaluate("box => box.indeterminate")
-    assert findings(page, "main") == []
+    assert judged(page) == []
 
     everything.check()
     expect(page.locator("input[form=selection]:checked")).to_have_count(9)
