@@ -32,7 +32,7 @@ check: $(VENV)/.dev ## Format, lint, types, and which way imports point
 test: $(VENV)/.dev ## All tests but those of test-whole, test-browser and test-long
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not live and not every_page and not whole"
 
-test-whole: $(VENV)/.dev ## Whole installations: backup and restore, graceful stops, kill -9, a small storm
+test-whole: $(VENV)/.dev ## Whole installations, strange calls to /api, crashes at each step of arriving files: what takes its time
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "whole and not long"
 
 test-browser: $(VENV)/.dev ## A real browser: every page, theme and width, and what people do there

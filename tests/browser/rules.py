@@ -8,8 +8,14 @@ from playwright.sync_api import Page
 AXE = (Path(__file__).parent / "axe" / "4.14.1" / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
-# Why axe could not decide: something lies over it, or it is not in sight.
-GEOMETRY = {"elmPartiallyObscuring", "elmPartiallyObscured", "bgOverlap", "outsideViewport"}
+# Why axe could not decide: something lies over it, it is not in sight, or it is one sign only.
+GEOMETRY = {
+    "elmPartiallyObscuring",
+    "elmPartiallyObscured",
+    "bgOverlap",
+    "outsideViewport",
+    "shortTextContent",
+}
 
 
 def findings(page: Page, within: str = "html") -> list[tuple[str, str, str]]:

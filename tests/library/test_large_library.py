@@ -19,7 +19,7 @@ from balancecloud.library.narrowing import Narrowing
 from bench import library
 from tests.services.databases import Databases
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.whole]
 
 SMALL, LARGE = 20_000, 1_000_000  # below, the planner reads tables whole, and rightly
 BIG_TABLES = {"nodes", "versions"}  # what the library is made of here: it lies on no account

@@ -37,7 +37,7 @@ from tests.storage.arriving import (
 )
 from tests.storage.world import CHUNK, NOTHING, Person, make_tools, stop_at
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.whole]
 
 Hands = tuple[Tools, dict[uuid.UUID, Provider]]
 

@@ -18,7 +18,7 @@ from tests.storage.arriving import CONTENT, PART, Sender, assert_stored_once, in
 from tests.storage.crashing import Doom, DoomedProvider, Killed
 from tests.storage.world import CHUNK, Person, go_on, make_tools
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.whole]
 
 
 class Mortal:

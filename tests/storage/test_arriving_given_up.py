@@ -23,7 +23,7 @@ from tests.storage.arriving import PART, Sender, in_small
 from tests.storage.crashing import Gate
 from tests.storage.world import CHUNK, Person, stop_at
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.whole]
 
 Hands = tuple[Tools, dict[uuid.UUID, Provider]]
 CONTENT = secrets.token_bytes(2 * PART + CHUNK)

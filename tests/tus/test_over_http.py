@@ -20,7 +20,7 @@ from tests.machines.machines import wait_until
 from tests.services.databases import Databases
 from tests.tus.webs import BODY, TUS, Client, Web, told_of
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.whole]
 
 CONTENT = secrets.token_bytes(3_000_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

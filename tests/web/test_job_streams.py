@@ -26,7 +26,7 @@ from tests.web.browser import Browser
 from tests.web.program import Program
 from tests.web.test_jobs import set_job, upload
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.whole]
 
 
 @pytest.fixture(autouse=True)
