@@ -36,7 +36,7 @@ test-whole: $(VENV)/.dev ## Whole installations, strange calls to /api, crashes 
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "whole and not long"
 
 test-browser: $(VENV)/.dev ## A real browser: every page, theme and width, and what people do there
-	$(BIN)/python -m pytest -m every_page
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "every_page and not long"
 
 test-long: $(VENV)/.dev ## Memory with a 2 GB file, and what else takes minutes
 	$(BIN)/python -m pytest -m long --timeout 3600

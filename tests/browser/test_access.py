@@ -179,7 +179,7 @@ def test_a_first_view_asks_for_at_most_eight_things_and_is_there_at_once(
         context.close()
 
 
-@pytest.mark.every_page
+@pytest.mark.long  # it tells of the machine as much as of the page
 @pytest.mark.parametrize("name", ["sign-in", "files", "job"])
 def test_the_largest_thing_is_painted_within_800_milliseconds(
     chromium: Browser, gallery: str, name: str
