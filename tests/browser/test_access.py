@@ -65,7 +65,7 @@ ONLY_HERE = (
     "Failed to load resource",
     "Autofocus processing was blocked",
     "Framing '",
-    "from frame",
+    "postMessage",  # said by the viewer of PDF that is the browser's own
 )
 
 

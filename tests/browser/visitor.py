@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 PASSWORD = "a long enough pass phrase"
-PATIENCE_MS = 180_000
+PATIENCE_MS = 120_000
 
 
 @dataclass
@@ -34,8 +34,8 @@ class Visitor:
         assert answer.ok, f"{path} answered {answer.status}"
 
     def click(self, name: str) -> None:
-        """Click the one button or link of that name in the page's main part."""
-        main = self.page.locator("main")
+        """Click the one button or link of that name in the page's main part, or its dialog."""
+        main = self.page.locator("main, dialog[open]")
         main.get_by_role("button", name=name, exact=True).or_(
             main.get_by_role("link", name=name, exact=True)
         ).first.click()
