@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser import film_tree
 from tests.browser.film_tree import Contents
@@ -92,9 +92,16 @@ def drop(visitor: Visitor, folder: Path) -> None:
 
 def answer_for_all(visitor: Visitor, answer: str) -> None:
     """Answer what to do with names that are taken, once for all of them."""
-    asked = visitor.page.locator("[data-ask]:visible").first
+    first = visitor.page.locator("[data-ask]:visible").first
+    # More of them come, above it too: it is told by its name from here on.
+    asked = visitor.page.get_by_role("group", name=name_of(first), exact=True)
     asked.get_by_label("Do this for all").check()
     asked.get_by_role("button", name=answer).click()
+
+
+def name_of(group: Locator) -> str:
+    name: str = group.evaluate("one => one.getAttribute('aria-label')")
+    return name
 
 
 def live_with(visitor: Visitor, contents: Contents, tmp_path: Path) -> None:
