@@ -101,7 +101,7 @@ class OpenAccounts:
         if found is None or found[0].state is AccountState.UNLINKED:
             # Not closed: another thread may be in the middle of a last request.
             self._opened.pop(account_id, None)
-            raise SignInAgain
+            raise SignInAgain(is_known=True)
         return _Row(found[0], max(0.0, float(found[1] or 0)))
 
     def _open(self, row: CloudAccount) -> Stacked:

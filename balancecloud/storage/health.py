@@ -65,10 +65,11 @@ def note_failure(session: Session, account_id: uuid.UUID, error: ProviderError) 
     """Write down what an account's failure says about the account as a whole.
 
     An error that concerns one object only (missing, damaged, differing) changes nothing, nor does
-    one of our own gate: nobody was asked.
+    one of our own gate: nobody was asked. What the row said itself is no news, and may be old by
+    now: the account may have been linked again since.
     """
     match error:
-        case Temporary(is_own=True):
+        case Temporary(is_own=True) | SignInAgain(is_known=True):
             pass
         case Throttled():
             _note_throttled(session, account_id, error.retry_after)
