@@ -348,14 +348,10 @@ class NeedsUser(ProviderError):
 
 
 class SignInAgain(NeedsUser):
-    """The grant is dead; `is_known`: the account's row said so when this was raised."""
+    """The grant is dead."""
 
     code = "sign_in_again"
     sentence = "The cloud account must be linked again."
-
-    def __init__(self, sentence: str | None = None, *, is_known: bool = False) -> None:
-        self.is_known = is_known
-        super().__init__(sentence)
 
 
 class AccessRefused(NeedsUser):

@@ -120,10 +120,10 @@ class AccountTokens:
                 select(CloudAccount, left).where(CloudAccount.id == self._account_id)
             ).one_or_none()
         if found is None:
-            raise SignInAgain(is_known=True)
+            raise health.GrantKnownDead
         row, seconds_left = found
         if row.state in _DEAD or row.wrapped_token is None:
-            raise SignInAgain(is_known=True)
+            raise health.GrantKnownDead
         place = TokenPlace(row.user_id, row.id, row.provider, row.token_version)
         tokens = unseal_tokens(self._vault.keys, place, row.wrapped_token)
         return _Kept(tokens, place, float(seconds_left or 0))
@@ -139,7 +139,7 @@ class AccountTokens:
             tokens = self._grants.refresh(kept.tokens)
         except SignInAgain as error:
             if self._note_dead(kept):
-                raise SignInAgain(error.sentence, is_known=True) from error
+                raise health.GrantKnownDead(error.sentence) from error
             return None
         except BaseException:
             self._release(kept, owner)
