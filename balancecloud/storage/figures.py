@@ -3,10 +3,12 @@
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Uuid, cast, func, update
+from sqlalchemy import ARRAY, BigInteger, Integer, Uuid, bindparam, cast, func, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate, Update
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from balancecloud.models.jobs import Job
@@ -23,12 +25,21 @@ class StoreProgress:
     stored_bytes: int
 
 
-def numbers(of: Mapping[uuid.UUID, int]) -> TableValuedAlias:
-    """Return numbers by id as a table (`id`, `n`), so that one statement changes many rows."""
+def numbers_table() -> TableValuedAlias:
+    """Return numbers by id as a table (`id`, `n`), so that one statement changes many rows.
+
+    `numbers` are the values of its two parameters. Statements here are put together once: that
+    takes several times as long as having them executed.
+    """
     table = func.unnest(
-        cast(list(of), ARRAY(Uuid)), cast(list(of.values()), ARRAY(BigInteger))
+        cast(bindparam("ids"), ARRAY(Uuid)), cast(bindparam("numbers"), ARRAY(BigInteger))
     ).table_valued("id", "n", name="numbers")
     return table.render_derived()
+
+
+def numbers(of: Mapping[uuid.UUID, int]) -> dict[str, Any]:
+    """Return what `numbers_table` takes."""
+    return {"ids": list(of), "numbers": list(of.values())}
 
 
 def add_bytes(
@@ -37,16 +48,20 @@ def add_bytes(
     """Add to what versions have sealed, else stored; return where they stand now."""
     if not amounts:
         return []
-    of = numbers(amounts)
+    rows = session.connection().execute(_adding_bytes(sealed=sealed), numbers(amounts))
+    return [StoreProgress(*row) for row in rows]
+
+
+@cache
+def _adding_bytes(*, sealed: bool) -> ReturningUpdate[uuid.UUID, uuid.UUID | None, int, int]:
+    of = numbers_table()
     column: Any = Version.sealed_bytes if sealed else Version.stored_bytes
-    rows = session.execute(
+    return (
         update(Version)
         .where(Version.id == of.c.id)
         .values({column: column + of.c.n})
         .returning(Version.id, Version.job_id, Version.sealed_bytes, Version.stored_bytes)
-        .execution_options(synchronize_session=False)
     )
-    return [StoreProgress(*row) for row in rows]
 
 
 def add_shards(
@@ -54,22 +69,27 @@ def add_shards(
 ) -> None:
     """Count shards in every job that has something in their pack."""
     if job_ids and (planned or done):
-        session.execute(
-            update(Job)
-            .where(Job.id.in_(job_ids))
-            .values(shards_total=Job.shards_total + planned, shards_done=Job.shards_done + done)
-            .execution_options(synchronize_session=False)
-        )
+        counted = {"ids": list(job_ids), "planned": planned, "done": done}
+        session.connection().execute(_adding_shards(), counted)
+
+
+@cache
+def _adding_shards() -> Update:
+    planned, done = (bindparam(name, type_=Integer) for name in ("planned", "done"))
+    return (
+        update(Job)
+        .where(Job.id.in_(bindparam("ids", expanding=True)))
+        .values(shards_total=Job.shards_total + planned, shards_done=Job.shards_done + done)
+    )
 
 
 def add_done_shards(session: Session, done: Mapping[uuid.UUID, int]) -> None:
     """Count confirmed shards, a number for each job."""
-    if not done:
-        return
-    of = numbers(done)
-    session.execute(
-        update(Job)
-        .where(Job.id == of.c.id)
-        .values(shards_done=Job.shards_done + of.c.n)
-        .execution_options(synchronize_session=False)
-    )
+    if done:
+        session.connection().execute(_adding_done(), numbers(done))
+
+
+@cache
+def _adding_done() -> Update:
+    of = numbers_table()
+    return update(Job).where(Job.id == of.c.id).values(shards_done=Job.shards_done + of.c.n)

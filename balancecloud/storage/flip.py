@@ -20,7 +20,7 @@ from balancecloud.models.library import LeftVersion, Node, Upload, Version
 from balancecloud.models.people import User
 from balancecloud.models.states import JobKind, JobState, VersionState, WorkKind, WorkState
 from balancecloud.storage.completion import UNFINISHED, end_of
-from balancecloud.storage.figures import numbers
+from balancecloud.storage.figures import numbers, numbers_table
 from balancecloud.storage.hold import hold, hold_jobs, still_due
 from balancecloud.storage.work import Claim, finish
 
@@ -152,12 +152,12 @@ def _show(session: Session, versions: Sequence[Any]) -> None:
         .order_by(Node.id)
         .with_for_update()
     ).all()
-    of = numbers(highest)
-    session.execute(
+    of = numbers_table()
+    session.connection().execute(
         update(Node)
         .where(Node.id == of.c.id, func.coalesce(Node.version, 0) < of.c.n)
-        .values(file_id=Node.id, version=of.c.n, updated_at=func.now())
-        .execution_options(synchronize_session=False)
+        .values(file_id=Node.id, version=of.c.n, updated_at=func.now()),
+        numbers(highest),
     )
     left = [{"file_id": file_id} for node_id, file_id in locked if file_id != node_id]
     if left:

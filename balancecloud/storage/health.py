@@ -13,9 +13,21 @@ import math
 import uuid
 from collections.abc import Collection, Iterable
 from datetime import timedelta
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from balancecloud.clouds.limits import Learned
@@ -89,10 +101,15 @@ def note_failure(session: Session, account_id: uuid.UUID, error: ProviderError) 
 
 def note_successes(session: Session, account_ids: Collection[uuid.UUID]) -> None:
     """Write down that accounts did what was asked; nearly every time nothing is to be written."""
-    of_these = CloudAccount.id.in_(account_ids)
-    troubled = select(CloudAccount.id).where(of_these, _was_troubled()).order_by(CloudAccount.id)
-    for account_id in session.scalars(troubled).all():
+    for account_id in session.connection().scalars(_troubled(), {"ids": list(account_ids)}).all():
         note_success(session, account_id)
+
+
+@cache
+def _troubled() -> Select[uuid.UUID]:
+    """Return a statement put together once: each shard's mark asks for it."""
+    of_these = CloudAccount.id.in_(bindparam("ids", expanding=True))
+    return select(CloudAccount.id).where(of_these, _was_troubled()).order_by(CloudAccount.id)
 
 
 def _was_troubled() -> ColumnElement[bool]:
@@ -183,12 +200,19 @@ def usable(session: Session, user_id: uuid.UUID) -> list[CloudAccount]:
     A silent account is offered again, last, each time its pause is over: else nobody would notice
     that it came back.
     """
-    rows = session.scalars(
-        select(CloudAccount)
-        .where(CloudAccount.user_id == user_id, CloudAccount.state.in_(PASSING), _pause_over())
-        .order_by(CloudAccount.created_at, CloudAccount.id)
-    ).all()
+    rows = session.scalars(_asking_usable(), {"user": user_id}).all()
     return sorted(rows, key=lambda row: row.state is AccountState.SILENT)
+
+
+@cache
+def _asking_usable() -> Select[CloudAccount]:
+    """Return a statement put together once: each pack asks for it."""
+    of_this_person = CloudAccount.user_id == bindparam("user")
+    return (
+        select(CloudAccount)
+        .where(of_this_person, CloudAccount.state.in_(PASSING), _pause_over())
+        .order_by(CloudAccount.created_at, CloudAccount.id)
+    )
 
 
 def is_away() -> ColumnElement[bool]:

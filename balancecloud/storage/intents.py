@@ -8,8 +8,9 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Insert, Select, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from balancecloud.clouds.provider import ObjectId
@@ -124,18 +125,9 @@ def write(
     gone = set(taken_along) - still_due(session, taken_along) if taken_along else set()
     if gone:
         raise MembersGone(gone)
-    session.execute(
-        insert(Pack).values(
-            id=new.pack_id,
-            user_id=new.user_id,
-            epoch=new.epoch,
-            length=len(new.sealed.body),
-            digest=new.sealed.digest,
-            k=new.plan.k,
-            m=new.plan.m,
-        )
-    )
-    session.execute(insert(ShardRow), [_intent(new, parcel) for parcel in new.parcels])
+    connection = session.connection()
+    connection.execute(_adding_to(Pack), _pack(new))
+    connection.execute(_adding_to(ShardRow), [_intent(new, parcel) for parcel in new.parcels])
     before = _point_chunks(session, new)
     add_shards(session, new.job_ids, planned=len(new.parcels))
     fresh = [chunk for chunk in new.sealed.chunks if (chunk.version.id, chunk.index) not in before]
@@ -148,12 +140,11 @@ def write(
 def _point_chunks(session: Session, new: NewPack) -> dict[ChunkKey, uuid.UUID]:
     """Make the chunks lie in the new pack; return the packs they were to lie in before."""
     chunks = new.sealed.chunks
-    known = session.execute(
-        select(Chunk.version_id, Chunk.index, Chunk.pack_id).where(
-            Chunk.version_id.in_({chunk.version.id for chunk in chunks}),
-            Chunk.index.in_({chunk.index for chunk in chunks}),
-        )
-    )
+    of = {
+        "versions": list({chunk.version.id for chunk in chunks}),
+        "indexes": list({chunk.index for chunk in chunks}),
+    }
+    known = session.connection().execute(_finding_chunks(), of)
     before = {(version_id, index): pack_id for version_id, index, pack_id in known}
     wanted = {(chunk.version.id, chunk.index): chunk for chunk in chunks}
     before = {key: pack_id for key, pack_id in before.items() if key in wanted}
@@ -165,8 +156,34 @@ def _point_chunks(session: Session, new: NewPack) -> dict[ChunkKey, uuid.UUID]:
         )
     fresh = [_chunk(new.pack_id, chunk) for key, chunk in wanted.items() if key not in before]
     if fresh:
-        session.execute(insert(Chunk), fresh)
+        session.connection().execute(_adding_to(Chunk), fresh)
     return before
+
+
+@cache
+def _finding_chunks() -> Select[uuid.UUID, int, uuid.UUID]:
+    return select(Chunk.version_id, Chunk.index, Chunk.pack_id).where(
+        Chunk.version_id.in_(bindparam("versions", expanding=True)),
+        Chunk.index.in_(bindparam("indexes", expanding=True)),
+    )
+
+
+@cache
+def _adding_to(table: type[Pack | ShardRow | Chunk]) -> Insert:
+    """Return a statement put together once, as every pack asks for it."""
+    return insert(table)
+
+
+def _pack(new: NewPack) -> dict[str, object]:
+    return {
+        "id": new.pack_id,
+        "user_id": new.user_id,
+        "epoch": new.epoch,
+        "length": len(new.sealed.body),
+        "digest": new.sealed.digest,
+        "k": new.plan.k,
+        "m": new.plan.m,
+    }
 
 
 def _chunk(pack_id: uuid.UUID, chunk: SealedChunk) -> dict[str, object]:

@@ -4,16 +4,34 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from sqlalchemy import ARRAY, Integer, Text, Uuid, cast, func, select, update
+from sqlalchemy import (
+    ARRAY,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.selectable import TableValuedAlias
+from sqlalchemy.sql.dml import ReturningUpdate, Update
 
 from balancecloud.clouds.provider import ObjectId, ShardName
 from balancecloud.models.clouds import CloudAccount, ShardRow
 from balancecloud.models.states import ShardState
 from balancecloud.storage import health
-from balancecloud.storage.figures import StoreProgress, add_bytes, add_done_shards, numbers
+from balancecloud.storage.figures import (
+    StoreProgress,
+    add_bytes,
+    add_done_shards,
+    numbers,
+    numbers_table,
+)
 from balancecloud.storage.hold import hold_jobs
 from balancecloud.storage.intents import ON_THE_CLOUD
 from balancecloud.storage.packing import SealedChunk
@@ -71,20 +89,46 @@ def _jobs(sent: Sent) -> set[uuid.UUID]:
 
 def _lock_accounts(session: Session, account_ids: Collection[uuid.UUID]) -> None:
     """Lock accounts by id, and before their shards, as unlinking does."""
-    session.scalars(
+    session.connection().execute(_locking_accounts(), {"ids": list(account_ids)}).all()
+
+
+@cache
+def _locking_accounts() -> Select[uuid.UUID]:
+    """Return a statement put together once, as the others here: each shard's mark asks for them."""
+    these = CloudAccount.id.in_(bindparam("ids", expanding=True))
+    return (
         select(CloudAccount.id)
-        .where(CloudAccount.id.in_(account_ids))
+        .where(these)
         .order_by(CloudAccount.id)
         .with_for_update(key_share=True)
-    ).all()
+    )
 
 
 def _confirm(
     session: Session, sent: Sequence[Sent]
 ) -> dict[tuple[uuid.UUID, int], tuple[uuid.UUID, int]]:
     """Return what was not confirmed before, as account and length by pack and index."""
-    of = _table(sent)
-    rows = session.execute(
+    of = {
+        "packs": [one.pack_id for one in sent],
+        "indexes": [one.index for one in sent],
+        "objects": [str(one.object_id) for one in sent],
+    }
+    rows = session.connection().execute(_confirming(), of)
+    return {(pack_id, index): (account, length) for pack_id, index, account, length in rows}
+
+
+@cache
+def _confirming() -> ReturningUpdate[uuid.UUID, int, uuid.UUID, int]:
+    of = (
+        func.unnest(
+            cast(bindparam("packs"), ARRAY(Uuid)),
+            cast(bindparam("indexes"), ARRAY(Integer)),
+            cast(bindparam("objects"), ARRAY(Text)),
+        )
+        .table_valued("pack_id", "number", "object_id", name="sent")
+        .render_derived()
+    )
+    return (
         update(ShardRow)
         .where(
             ShardRow.pack_id == of.c.pack_id,
@@ -93,20 +137,6 @@ def _confirm(
         )
         .values(state=ShardState.STORED, object_id=of.c.object_id, stored_at=func.now())
         .returning(ShardRow.pack_id, ShardRow.index, ShardRow.account_id, ShardRow.length)
-        .execution_options(synchronize_session=False)
-    )
-    return {(pack_id, index): (account, length) for pack_id, index, account, length in rows}
-
-
-def _table(sent: Sequence[Sent]) -> TableValuedAlias:
-    return (
-        func.unnest(
-            cast([one.pack_id for one in sent], ARRAY(Uuid)),
-            cast([one.index for one in sent], ARRAY(Integer)),
-            cast([str(one.object_id) for one in sent], ARRAY(Text)),
-        )
-        .table_valued("pack_id", "number", "object_id", name="sent")
-        .render_derived()
     )
 
 
@@ -130,16 +160,20 @@ def _add_used(
     for account_id, length in news.values():
         lengths[account_id] += length
     if lengths:
-        of = numbers(lengths)
-        session.execute(
-            update(CloudAccount)
-            .where(CloudAccount.id == of.c.id)
-            .values(
-                used_bytes=CloudAccount.used_bytes + of.c.n,
-                stored_bytes=CloudAccount.stored_bytes + of.c.n,
-            )
-            .execution_options(synchronize_session=False)
+        session.connection().execute(_adding_used(), numbers(lengths))
+
+
+@cache
+def _adding_used() -> Update:
+    of = numbers_table()
+    return (
+        update(CloudAccount)
+        .where(CloudAccount.id == of.c.id)
+        .values(
+            used_bytes=CloudAccount.used_bytes + of.c.n,
+            stored_bytes=CloudAccount.stored_bytes + of.c.n,
         )
+    )
 
 
 def _done_by_job(
@@ -156,11 +190,14 @@ def _complete(session: Session, pack_ids: Collection[uuid.UUID]) -> list[uuid.UU
     """Return those of these packs of which every shard is confirmed."""
     if not pack_ids:
         return []
-    return list(
-        session.scalars(
-            select(ShardRow.pack_id)
-            .where(ShardRow.pack_id.in_(pack_ids))
-            .group_by(ShardRow.pack_id)
-            .having(func.bool_and(ShardRow.state.in_(ON_THE_CLOUD)))
-        )
+    return list(session.connection().scalars(_completing(), {"ids": list(pack_ids)}))
+
+
+@cache
+def _completing() -> Select[uuid.UUID]:
+    return (
+        select(ShardRow.pack_id)
+        .where(ShardRow.pack_id.in_(bindparam("ids", expanding=True)))
+        .group_by(ShardRow.pack_id)
+        .having(func.bool_and(ShardRow.state.in_(ON_THE_CLOUD)))
     )

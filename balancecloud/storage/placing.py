@@ -5,9 +5,10 @@ import uuid
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NoReturn
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, Uuid, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from balancecloud.clouds.provider import ObjectId
@@ -198,14 +199,18 @@ def _protection(session: Session, version: Version) -> int:
 
     Accounts that are away for now count: a pack waits for them rather than being protected less.
     """
+    asked = session.connection().execute(_asking_protection(), {"user": version.user_id})
+    protection, count = asked.one()
+    return max(0, min(int(protection), int(count) - 1))
+
+
+@cache
+def _asking_protection() -> Select[int, int]:
+    """Return a statement put together once: each pack asks for it."""
+    user = bindparam("user", type_=Uuid)
     domains = (
         select(func.count(func.distinct(CloudAccount.domain)))
-        .where(
-            CloudAccount.user_id == version.user_id,
-            CloudAccount.state != AccountState.UNLINKED,
-        )
+        .where(CloudAccount.user_id == user, CloudAccount.state != AccountState.UNLINKED)
         .scalar_subquery()
     )
-    asked = select(User.protection, domains).where(User.id == version.user_id)
-    protection, count = session.execute(asked).one()
-    return max(0, min(int(protection), int(count) - 1))
+    return select(User.protection, domains).where(User.id == user)

@@ -257,9 +257,26 @@ def guard(session: Session, claim: Claim) -> None:
 
     What is written in the same transaction is written by the one holder of the newest fence.
     """
-    held = session.scalar(select(Work.id).where(_is_ours(claim)).with_for_update())
+    held = session.connection().scalar(
+        _guarding(), {"id": claim.id, "fence": claim.fence, "owner": claim.owner}
+    )
     if held is None:
         raise LeaseLost
+
+
+@cache
+def _guarding() -> Select[uuid.UUID]:
+    """Return the statement of `guard`, put together once."""
+    return (
+        select(Work.id)
+        .where(
+            Work.id == bindparam("id"),
+            Work.fence == bindparam("fence"),
+            Work.owner == bindparam("owner"),
+            Work.state == WorkState.LEASED,
+        )
+        .with_for_update()
+    )
 
 
 def finish(session: Session, claim: Claim) -> None:
