@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.gallery import serve
 from tests.browser.visitor import Visitor
 from tests.journey.house import House, start
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+SLOW_MACHINE_MS = 30_000  # what is expected comes; when is no matter of these tests
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -28,6 +29,7 @@ def chromium() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip("No chromium is installed here: the pages are not tried in a real browser.")
+    expect.set_options(timeout=SLOW_MACHINE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=QUIET)
         yield browser
