@@ -42,6 +42,8 @@ class Node(Base):
     # With which node it went to the trash: itself, or the folder it was in then.
     trashed_with: Mapped[uuid.UUID | None]
     trashed_from: Mapped[str | None]  # the path of the folder it was in: "Photos/Travel"
+    # Of the version shown, for lists by size; a file on its way may have none yet.
+    size: Mapped[Bytes64] = mapped_column(default=0, server_default=text("0"))
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
     # The name without case and accents: what lists are ordered by and searches look in.
@@ -59,6 +61,23 @@ class Node(Base):
             "folded",
             "id",
             postgresql_where=text("trashed_at IS NULL"),
+        ),
+        Index(
+            "ix_nodes_changed",
+            "user_id",
+            "parent_id",
+            "kind",
+            "updated_at",
+            "id",
+            postgresql_where=text("trashed_at IS NULL"),
+        ),
+        Index(
+            "ix_nodes_size",
+            "user_id",
+            "parent_id",
+            "size",
+            "id",
+            postgresql_where=text("trashed_at IS NULL AND kind = 'file'"),
         ),
         Index(
             "ix_nodes_folded",
@@ -97,6 +116,7 @@ class Node(Base):
         ),
         CheckConstraint("(kind = 'file') = (file_id IS NOT NULL)", name="file_id"),
         CheckConstraint("parent_id IS DISTINCT FROM id", name="own_parent"),
+        CheckConstraint("size >= 0", name="size"),
     )
 
 
