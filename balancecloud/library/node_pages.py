@@ -32,6 +32,7 @@ LAST_PAGE: Final = 1_000_000_000
 # "-" before a name sorts the other way round.
 SORTS: Final = ("name", "size", "modified")
 ANY: Final = Narrowing()
+WALKED: Final = 20_000  # names, in which a frequent word is looked for first
 ESCAPES: Final = {ord(letter): f"\\{letter}" for letter in "%_\\"}
 
 
@@ -103,11 +104,11 @@ def children(
 
 def _some(
     conditions: tuple[ColumnElement[bool], ...], wanted: Slice, kind: NodeKind
-) -> Select[uuid.UUID, NodeKind, int]:
+) -> Select[uuid.UUID, int, int]:
     order = wanted.order(kind)
     place = func.row_number().over(order_by=order).label("place")
     return (
-        select(Node.id.label("id"), Node.kind.label("kind"), place)
+        select(Node.id, literal(int(kind is NodeKind.FILE)).label("part"), place)
         .where(*conditions, Node.kind == kind)
         .order_by(*order)
     )
@@ -124,31 +125,48 @@ class Sought:
 
 def named(session: Session, user_id: uuid.UUID, sought: Sought, wanted: Slice) -> FoundPage:
     """Return one page of the nodes whose name contains the words, by name."""
-    names = (
-        select(Node.id, Node.folded)
-        .where(Node.user_id == user_id, Node.trashed_at.is_(None), *_like(user_id, sought.words))
-        .order_by(Node.user_id, Node.folded, Node.id)
-    )
-    if sought.narrowing:
-        names = narrowed(user_id, names, sought.narrowing)
-    hits = names.limit(sought.most).cte("hits")
+    hits = _hits(user_id, sought)
     counted = select(func.count().label("total")).select_from(hits).cte("counted")
     place = func.row_number().over(order_by=(hits.c.folded, hits.c.id)).label("place")
-    ids = select(hits.c.id, literal(0).label("kind"), place).order_by(hits.c.folded, hits.c.id)
+    ids = select(hits.c.id, literal(0).label("part"), place).order_by(hits.c.folded, hits.c.id)
     chosen = ids.limit(wanted.per_page).offset(wanted.skipped).subquery("chosen")
     return _page(session, counted, chosen)
 
 
-def _like(user_id: uuid.UUID, words: str) -> list[ColumnElement[bool]]:
-    if not words:
+def _hits(user_id: uuid.UUID, sought: Sought) -> CTE:
+    """Select id and folded name of what is sought.
+
+    A frequent word is found often among the first names; the grams, which find a rare one at once,
+    would yield a frequent one's hits all. So they are asked only when the first names held too few.
+    """
+    mine = select(Node.id, Node.folded).where(Node.user_id == user_id, Node.trashed_at.is_(None))
+    by_name = mine.order_by(Node.user_id, Node.folded, Node.id)
+    by_grams = by_name.where(
+        *_like(Node.folded.expression, sought.words), *_grams(user_id, sought.words)
+    )
+    if sought.narrowing:
+        return narrowed(user_id, by_grams, sought.narrowing).limit(sought.most).cte("hits")
+    if sought.most is None or len(sought.words) < 2:
+        return by_grams.limit(sought.most).cte("hits")
+    first = by_name.limit(WALKED).subquery("first")
+    walked = select(first).where(*_like(first.c.folded, sought.words))
+    walk = walked.order_by(first.c.folded, first.c.id).limit(sought.most).cte("walk")
+    found = select(func.count()).select_from(walk).scalar_subquery()
+    rest = by_grams.where(found < sought.most).limit(sought.most).subquery("rest")
+    return select(walk).where(found >= sought.most).union_all(select(rest)).cte("hits")
+
+
+def _like(folded: ColumnElement[str | None], words: str) -> list[ColumnElement[bool]]:
+    pattern = "%" + func.fold_name(words.translate(ESCAPES)) + "%"
+    return [folded.like(pattern, escape="\\")] if words else []
+
+
+def _grams(user_id: uuid.UUID, words: str) -> list[ColumnElement[bool]]:
+    if len(words) < 2:
         return []
-    folded = func.fold_name(words.translate(ESCAPES))
-    conditions: list[ColumnElement[bool]] = [Node.folded.like("%" + folded + "%", escape="\\")]
-    if len(words) > 1:
-        # Of constants alone, so that the planner can tell a rare gram from a common one.
-        grams = func.name_grams(user_id, func.fold_name(words))
-        conditions.append(func.name_grams(Node.user_id, Node.folded).op("@>")(grams))
-    return conditions
+    # Of constants alone, so that the planner can tell a rare gram from a common one.
+    grams = func.sought_grams(user_id, func.fold_name(words))
+    return [func.name_grams(Node.user_id, Node.folded).op("@>")(grams)]
 
 
 def way_to(session: Session, user_id: uuid.UUID, folder_id: uuid.UUID) -> Sequence[Node]:
@@ -196,7 +214,5 @@ def as_folder(node: Node, path: str, item_count: int) -> NodeView:
 def _page(session: Session, counted: CTE, chosen: Subquery) -> FoundPage:
     """Ask for the total and the page's rows at once; versions are looked up for these alone."""
     query = select(counted.c.total).select_from(counted).outerjoin(chosen, true())
-    rows = session.execute(
-        with_facts(query, chosen).order_by(chosen.c.kind.desc(), chosen.c.place)
-    ).all()
+    rows = session.execute(with_facts(query, chosen).order_by(chosen.c.part, chosen.c.place)).all()
     return FoundPage([row for row in rows if row.id is not None], rows[0].total)
