@@ -25,6 +25,8 @@ CASE i % 4 WHEN 0 THEN 'IMG_' || lpad(i::text, 7, '0') || '.jpg'
            ELSE initcap(translate(md5(i::text), '0123456789', 'ghijklmnop')) || ' ' || i || '.pdf'
 END
 """
+SIZE = "1000 + hashint4(i) % 900"
+CHANGED = "now() - make_interval(mins => hashint4(i) % 400000 + 400000)"
 FILES = f"""
 WITH homes AS (
   SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM nodes
@@ -32,21 +34,23 @@ WITH homes AS (
 ), named AS (
   SELECT gen_random_uuid() AS id, i, {NAMED} AS name FROM generate_series(1, :files) AS i
 )
-INSERT INTO nodes (id, user_id, parent_id, kind, name, file_id, version)
-SELECT named.id, :user, homes.id, 'file', named.name, named.id, 1
+INSERT INTO nodes (id, user_id, parent_id, kind, name, file_id, version, size, updated_at)
+SELECT named.id, :user, homes.id, 'file', named.name, named.id, 1, {SIZE}, {CHANGED}
 FROM named JOIN homes ON homes.place = named.i % (SELECT count(*) FROM homes)
 """
-CROWD = """
+CROWD = f"""
 WITH named AS (
   SELECT gen_random_uuid() AS id, i FROM generate_series(1, :files) AS i
 )
-INSERT INTO nodes (id, user_id, parent_id, kind, name, file_id, version)
-SELECT id, :user, :folder, 'file', 'Scan ' || lpad(i::text, 6, '0') || '.pdf', id, 1 FROM named
+INSERT INTO nodes (id, user_id, parent_id, kind, name, file_id, version, size, updated_at)
+SELECT id, :user, :folder, 'file', 'Scan ' || lpad(i::text, 6, '0') || '.pdf', id, 1, {SIZE},
+  {CHANGED}
+FROM named
 """
 VERSIONS = """
 INSERT INTO versions (id, user_id, file_id, number, state, size, chunk_size, frame_log2, pad,
                       epoch, file_key, protection, mime_type, stored_at)
-SELECT gen_random_uuid(), user_id, file_id, 1, 'stored', 1000 + hashtext(name) % 900, 10485760,
+SELECT gen_random_uuid(), user_id, file_id, 1, 'stored', size, 10485760,
        16, false, 1, '', 1, 'image/jpeg', now()
 FROM nodes WHERE user_id = :user AND kind = 'file'
 """

@@ -149,6 +149,7 @@ def _copy_top(
                 name=name,
                 file_id=source.file_id,
                 version=source.version,
+                size=source.size,
                 updated_at=source.updated_at,
             )
             .on_conflict_do_nothing()
@@ -176,12 +177,14 @@ def _copy_below(
             Node.name,
             Node.file_id,
             Node.version,
+            Node.size,
             Node.updated_at,
         )
         .join(fresh, fresh.c.id == Node.id)
         .outerjoin(above, above.c.id == Node.parent_id)
     )
-    columns = ["id", "user_id", "parent_id", "kind", "name", "file_id", "version", "updated_at"]
+    same = ["kind", "name", "file_id", "version", "size", "updated_at"]
+    columns = ["id", "user_id", "parent_id", *same]
     session.execute(insert(Node).from_select(columns, rows, include_defaults=False))
 
 

@@ -5,27 +5,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select, true
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Row,
+    Select,
+    Subquery,
+    func,
+    literal,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.orm import Session
 
 from balancecloud.errors import Invalid, NotFound
 from balancecloud.library.narrowing import Narrowing, narrowed
-from balancecloud.library.node_views import ENDED, NEWEST, SHOWN, joined
+from balancecloud.library.page_rows import with_facts
 from balancecloud.library.views import NodeView
-from balancecloud.models.library import Node, Version
+from balancecloud.models.library import Node
 from balancecloud.models.states import NodeKind
 
 LARGEST_PAGE: Final = 500
 LAST_PAGE: Final = 1_000_000_000
-SIZE: Final = func.coalesce(SHOWN.size, NEWEST.size, 0)
 # "-" before a name sorts the other way round.
-SORTS: Final[dict[str, ColumnElement[Any]]] = {
-    "name": Node.folded.expression,
-    "size": SIZE,
-    "modified": Node.updated_at.expression,
-}
-INSIDE = aliased(Node, name="inside")
+SORTS: Final = ("name", "size", "modified")
 ANY: Final = Narrowing()
+WALKED: Final = 20_000  # names, in which a frequent word is looked for first
 ESCAPES: Final = {ord(letter): f"\\{letter}" for letter in "%_\\"}
 
 
@@ -51,41 +58,60 @@ class Slice:
         """How many entries stand before this page."""
         return (self.page - 1) * self.per_page
 
-    @property
-    def order(self) -> tuple[ColumnElement[Any], ...]:
-        """What the entries are ordered by after folders and files."""
-        column = SORTS[self.sort.removeprefix("-")]
-        ordered = column.desc() if self.sort.startswith("-") else column.asc()
-        return ordered, Node.folded.expression, Node.id.expression
+    def order(self, kind: NodeKind) -> tuple[ColumnElement[Any], ...]:
+        """Return what folders, or files, are ordered by: an index walked one way or the other."""
+        key = self.sort.removeprefix("-")
+        columns: tuple[ColumnElement[Any], ...] = (Node.folded.expression, Node.id.expression)
+        if key == "modified":
+            columns = (Node.updated_at.expression, Node.id.expression)
+        elif key == "size" and kind is NodeKind.FILE:
+            columns = (Node.size.expression, Node.id.expression)
+        is_backwards = self.sort.startswith("-") and (key != "size" or kind is NodeKind.FILE)
+        return tuple(one.desc() for one in columns) if is_backwards else columns
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPage:
-    """The rows of one page, how many items the folders among them hold, and how many there are."""
+    """The rows of one page, as `page_rows.views` takes them, and how many entries there are."""
 
-    rows: Sequence[tuple[Node, Version | None, Version | None]]
-    counts: dict[uuid.UUID, int]
+    rows: Sequence[Row[Any]]
     total: int
 
 
 def children(
     session: Session, user_id: uuid.UUID, folder_id: uuid.UUID | None, wanted: Slice
 ) -> FoundPage:
-    """Return one page of a folder's children, folders first."""
+    """Return one page of a folder's children, folders first.
+
+    Folders and files are walked apart: no index yields both, each the other way round. How many
+    folders stand before the page says which files are on it.
+    """
     # IS NOT DISTINCT FROM would find no index.
     here = Node.parent_id.is_(None) if folder_id is None else Node.parent_id == folder_id
     conditions = (Node.user_id == user_id, here, Node.trashed_at.is_(None))
-    total = select(func.count().label("total")).select_from(Node).where(*conditions)
-    ids = select(Node.id).where(*conditions)
-    order = (Node.kind.desc(), *wanted.order)
-    if wanted.sort.removeprefix("-") != "size":
-        return _page(session, total, ids.order_by(*order), order, wanted)
-    # A folder's versions are joined once: the newest is looked for only where none is shown yet.
-    size = func.coalesce(SHOWN.size, case((Node.version.is_(None), _newest_size())), 0)
-    sized = size.desc() if wanted.sort.startswith("-") else size
-    shown = and_(SHOWN.file_id == Node.file_id, SHOWN.number == Node.version)
-    ids = ids.outerjoin(SHOWN, shown).order_by(Node.kind.desc(), sized, *wanted.order[1:])
-    return _page(session, total, ids, order, wanted)
+    folders = func.count().filter(Node.kind == NodeKind.FOLDER).label("folders")
+    counted = select(func.count().label("total"), folders).where(*conditions).cte("counted")
+    before = select(counted.c.folders).scalar_subquery()
+    skipped, most = literal(wanted.skipped, BigInteger), wanted.per_page
+    on_page = func.greatest(0, func.least(before - skipped, most))
+    first = _some(conditions, wanted, NodeKind.FOLDER).limit(most).offset(wanted.skipped)
+    rest = _some(conditions, wanted, NodeKind.FILE)
+    rest = rest.limit(most - on_page).offset(func.greatest(0, skipped - before))
+    arms = [select(arm.subquery(name)) for name, arm in (("first", first), ("rest", rest))]
+    # Both are one page already: the bound tells the planner so.
+    return _page(session, counted, union_all(*arms).limit(most).subquery("chosen"))
+
+
+def _some(
+    conditions: tuple[ColumnElement[bool], ...], wanted: Slice, kind: NodeKind
+) -> Select[uuid.UUID, int, int]:
+    order = wanted.order(kind)
+    place = func.row_number().over(order_by=order).label("place")
+    return (
+        select(Node.id, literal(int(kind is NodeKind.FILE)).label("part"), place)
+        .where(*conditions, Node.kind == kind)
+        .order_by(*order)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,29 +125,48 @@ class Sought:
 
 def named(session: Session, user_id: uuid.UUID, sought: Sought, wanted: Slice) -> FoundPage:
     """Return one page of the nodes whose name contains the words, by name."""
-    names = (
-        select(Node.id, Node.folded)
-        .where(Node.user_id == user_id, Node.trashed_at.is_(None), *_like(user_id, sought.words))
-        .order_by(Node.user_id, Node.folded, Node.id)
+    hits = _hits(user_id, sought)
+    counted = select(func.count().label("total")).select_from(hits).cte("counted")
+    place = func.row_number().over(order_by=(hits.c.folded, hits.c.id)).label("place")
+    ids = select(hits.c.id, literal(0).label("part"), place).order_by(hits.c.folded, hits.c.id)
+    chosen = ids.limit(wanted.per_page).offset(wanted.skipped).subquery("chosen")
+    return _page(session, counted, chosen)
+
+
+def _hits(user_id: uuid.UUID, sought: Sought) -> CTE:
+    """Select id and folded name of what is sought.
+
+    A frequent word is found often among the first names; the grams, which find a rare one at once,
+    would yield a frequent one's hits all. So they are asked only when the first names held too few.
+    """
+    mine = select(Node.id, Node.folded).where(Node.user_id == user_id, Node.trashed_at.is_(None))
+    by_name = mine.order_by(Node.user_id, Node.folded, Node.id)
+    by_grams = by_name.where(
+        *_like(Node.folded.expression, sought.words), *_grams(user_id, sought.words)
     )
     if sought.narrowing:
-        names = narrowed(user_id, names, sought.narrowing)
-    hits = names.limit(sought.most).cte("hits")
-    total = select(func.count().label("total")).select_from(hits)
-    ids = select(hits.c.id).order_by(hits.c.folded, hits.c.id)
-    return _page(session, total, ids, wanted.order, wanted)
+        return narrowed(user_id, by_grams, sought.narrowing).limit(sought.most).cte("hits")
+    if sought.most is None or len(sought.words) < 2:
+        return by_grams.limit(sought.most).cte("hits")
+    first = by_name.limit(WALKED).subquery("first")
+    walked = select(first).where(*_like(first.c.folded, sought.words))
+    walk = walked.order_by(first.c.folded, first.c.id).limit(sought.most).cte("walk")
+    found = select(func.count()).select_from(walk).scalar_subquery()
+    rest = by_grams.where(found < sought.most).limit(sought.most).subquery("rest")
+    return select(walk).where(found >= sought.most).union_all(select(rest)).cte("hits")
 
 
-def _like(user_id: uuid.UUID, words: str) -> list[ColumnElement[bool]]:
-    if not words:
+def _like(folded: ColumnElement[str | None], words: str) -> list[ColumnElement[bool]]:
+    pattern = "%" + func.fold_name(words.translate(ESCAPES)) + "%"
+    return [folded.like(pattern, escape="\\")] if words else []
+
+
+def _grams(user_id: uuid.UUID, words: str) -> list[ColumnElement[bool]]:
+    if len(words) < 2:
         return []
-    folded = func.fold_name(words.translate(ESCAPES))
-    conditions: list[ColumnElement[bool]] = [Node.folded.like("%" + folded + "%", escape="\\")]
-    if len(words) > 1:
-        # Of constants alone, so that the planner can tell a rare gram from a common one.
-        grams = func.name_grams(user_id, func.fold_name(words))
-        conditions.append(func.name_grams(Node.user_id, Node.folded).op("@>")(grams))
-    return conditions
+    # Of constants alone, so that the planner can tell a rare gram from a common one.
+    grams = func.sought_grams(user_id, func.fold_name(words))
+    return [func.name_grams(Node.user_id, Node.folded).op("@>")(grams)]
 
 
 def way_to(session: Session, user_id: uuid.UUID, folder_id: uuid.UUID) -> Sequence[Node]:
@@ -166,47 +211,8 @@ def as_folder(node: Node, path: str, item_count: int) -> NodeView:
     )
 
 
-def _page(
-    session: Session,
-    total: Select[int],
-    ids: Select[uuid.UUID],
-    order: tuple[ColumnElement[Any], ...],
-    wanted: Slice,
-) -> FoundPage:
+def _page(session: Session, counted: CTE, chosen: Subquery) -> FoundPage:
     """Ask for the total and the page's rows at once; versions are looked up for these alone."""
-    counted = total.subquery("counted")
-    chosen = ids.limit(wanted.per_page).offset(wanted.skipped).subquery("chosen")
-    query = (
-        select(counted.c.total, Node, SHOWN, NEWEST, _item_count())
-        .select_from(counted)
-        .outerjoin(chosen, true())
-        .outerjoin(Node, Node.id == chosen.c.id)
-    )
-    rows = session.execute(joined(query).order_by(*order)).all()
-    here = [row for row in rows if row[1] is not None]
-    counts = {row[1].id: row[4] for row in here if row[1].kind is NodeKind.FOLDER}
-    return FoundPage([row[1:4] for row in here], counts, rows[0][0])
-
-
-def _newest_size() -> ColumnElement[int]:
-    return (
-        select(Version.size)
-        .where(Version.file_id == Node.id, Version.state.not_in(ENDED))
-        .order_by(Version.number.desc())
-        .limit(1)
-        .correlate(Node)
-        .scalar_subquery()
-    )
-
-
-def _item_count() -> ColumnElement[int]:
-    return (
-        select(func.count())
-        .where(
-            INSIDE.user_id == Node.user_id,
-            INSIDE.parent_id == Node.id,
-            INSIDE.trashed_at.is_(None),
-        )
-        .correlate(Node)
-        .scalar_subquery()
-    )
+    query = select(counted.c.total).select_from(counted).outerjoin(chosen, true())
+    rows = session.execute(with_facts(query, chosen).order_by(chosen.c.part, chosen.c.place)).all()
+    return FoundPage([row for row in rows if row.id is not None], rows[0].total)

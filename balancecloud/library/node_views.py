@@ -1,11 +1,11 @@
 """Turning rows of the tree into what people see: one query per kind of fact, never one per node."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TypeVarTuple
+from typing import Any, TypeVarTuple
 
-from sqlalchemy import Row, Select, and_, func, select, true
+from sqlalchemy import ARRAY, Cast, Row, Select, Uuid, and_, any_, cast, func, select, true
 from sqlalchemy.orm import Session, aliased
 
 from balancecloud.library.views import AccountShare, NodeView
@@ -75,10 +75,10 @@ def views(
         folders = [f.node.id for f in found if f.node.kind is NodeKind.FOLDER]
         counts = _item_counts(session, folders)
     held = [f.version.id for f in found if f.version] if with_shares else []
-    shares = _shares(session, held)
+    shares = shares_of(session, held)
     if parent_path is None:
         paths = {f.node.id: f"/{f.node.name}" for f in found if f.node.parent_id is None}
-        paths |= _paths(session, [f.node.id for f in found if f.node.parent_id])
+        paths |= paths_of(session, [f.node.id for f in found if f.node.parent_id])
     else:
         paths = {f.node.id: f"{parent_path}/{f.node.name}" for f in found}
     here = (f for f in found if f.node.id in paths)
@@ -126,8 +126,8 @@ def _item_counts(session: Session, folder_ids: Sequence[uuid.UUID]) -> dict[uuid
     return {parent_id: count for parent_id, count in rows if parent_id is not None}
 
 
-def _shares(
-    session: Session, version_ids: Sequence[uuid.UUID]
+def shares_of(
+    session: Session, version_ids: Collection[uuid.UUID]
 ) -> dict[uuid.UUID, tuple[AccountShare, ...]]:
     """Return how many bytes of shards each account holds of each version."""
     if not version_ids:
@@ -143,7 +143,7 @@ def _shares(
         )
         .join(ShardRow, ShardRow.pack_id == Chunk.pack_id)
         .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
-        .where(Chunk.version_id.in_(version_ids), ShardRow.stored_at.is_not(None))
+        .where(Chunk.version_id == any_(array_of(version_ids)), ShardRow.stored_at.is_not(None))
         .group_by(Chunk.version_id, CloudAccount.id)
         .order_by(CloudAccount.created_at, CloudAccount.id)
     )
@@ -154,13 +154,13 @@ def _shares(
     return shares
 
 
-def _paths(session: Session, node_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+def paths_of(session: Session, node_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
     """Return the full paths of nodes that may lie anywhere."""
     if not node_ids:
         return {}
     way = (
         select(Node.id.label("leaf"), Node.parent_id, Node.name.label("path"))
-        .where(Node.id.in_(node_ids))
+        .where(Node.id == any_(array_of(node_ids)))
         .cte("way", recursive=True)
     )
     # LIMIT keeps it to one look at the key for each: a join may read the whole table instead.
@@ -171,3 +171,8 @@ def _paths(session: Session, node_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, s
     way = way.union_all(above)
     rows = session.execute(select(way.c.leaf, way.c.path).where(way.c.parent_id.is_(None)))
     return {leaf: f"/{path}" for leaf, path in rows}
+
+
+def array_of(ids: Collection[uuid.UUID]) -> Cast[Any]:
+    """Return ids as one value of a statement: a hundred of them are put together anew each time."""
+    return cast(list(ids), ARRAY(Uuid))

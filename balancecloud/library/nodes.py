@@ -6,7 +6,7 @@ from sqlalchemy import CTE, Select, and_, func, literal, select
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import NotFound
-from balancecloud.library import names, node_pages, tree
+from balancecloud.library import names, node_pages, page_rows, tree
 from balancecloud.library.narrowing import Narrowing
 from balancecloud.library.node_pages import ANY, Slice, Sought
 from balancecloud.library.node_views import views, with_versions
@@ -29,7 +29,7 @@ def list_folder(  # noqa: PLR0913, PLR0917 - the query of the interface, field b
     found = node_pages.children(session, user_id, folder_id, wanted)
     crumbs = tuple(Crumb(node.id, node.name) for node in way)
     path = "".join(f"/{crumb.name}" for crumb in crumbs)
-    shown = views(session, found.rows, path, counts=found.counts)
+    shown = page_rows.views(session, user_id, found.rows, path)
     folder = node_pages.as_folder(way[-1], path, found.total) if way else None
     return FolderPage(folder, crumbs, shown, found.total, page, per_page)
 
@@ -52,7 +52,7 @@ def search(  # noqa: PLR0913, PLR0917 - the query of the interface, field by fie
         # No name holds one, and PostgreSQL has no text to ask for it with.
         return FolderPage(None, (), (), 0, page, per_page)
     found = node_pages.named(session, user_id, Sought(words, most, narrowing), wanted)
-    shown = views(session, found.rows, None, counts=found.counts)
+    shown = page_rows.views(session, user_id, found.rows, None)
     return FolderPage(None, (), shown, found.total, page, per_page)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select, union
 from sqlalchemy.orm import Session
 
 from balancecloud.library import protection
@@ -19,6 +19,7 @@ from balancecloud.storage import upkeep
 from balancecloud.storage.standing import HELD
 
 PER_PAGE: Final = 50
+MOST_LISTED: Final = 10_000  # a longer list helps nobody, and would have to be put in order
 HARMED: Final = (VersionState.DEGRADED, VersionState.UNREADABLE, VersionState.LOST)
 _AWAY: Final = (AccountState.SIGN_IN_AGAIN, AccountState.SILENT)
 
@@ -51,6 +52,7 @@ class Shortfalls:
     total: int
     page: int
     per_page: int = PER_PAGE
+    most: int = MOST_LISTED  # a total of so many means that many or more
 
 
 def shortfalls(session: Session, user_id: uuid.UUID, page: int = 1) -> Shortfalls:
@@ -59,7 +61,7 @@ def shortfalls(session: Session, user_id: uuid.UUID, page: int = 1) -> Shortfall
     total = count_short(session, user_id)
     page = min(max(page, 1), max(1, -(-total // PER_PAGE)))
     rows = session.execute(
-        short(user_id)
+        _listed(user_id)
         .order_by(
             case((Version.state == VersionState.LOST, 0), else_=1),
             Version.size.desc(),
@@ -73,12 +75,32 @@ def shortfalls(session: Session, user_id: uuid.UUID, page: int = 1) -> Shortfall
     entries = tuple(
         _entry(row, names[row.id], facts.get(row.id), wanted) for row in rows if row.id in names
     )
-    return Shortfalls(wanted.asked, wanted.survives, entries, total, page)
+    return Shortfalls(wanted.asked, wanted.survives, entries, total, page, most=MOST_LISTED)
 
 
 def count_short(session: Session, user_id: uuid.UUID) -> int:
-    """Return how many versions the pages of `shortfalls` list."""
-    return session.scalars(select(func.count()).select_from(short(user_id).subquery())).one()
+    """Return how many versions the pages of `shortfalls` list, at most `MOST_LISTED`."""
+    found = _listed(user_id).limit(MOST_LISTED).subquery()
+    return session.scalars(select(func.count()).select_from(found)).one()
+
+
+def _listed(user_id: uuid.UUID) -> Select[uuid.UUID, int, VersionState]:
+    """Select what is less protected than asked: no more than a bound of each sort is looked for.
+
+    Thin packs are few or found at once in their index; `short` asks each version for its packs.
+    """
+    asked = select(User.protection).where(User.id == user_id).scalar_subquery()
+    harmed = select(Version.id).where(Version.user_id == user_id, Version.state.in_(HARMED))
+    thin = (
+        select(Version.id)
+        .join(Chunk, Chunk.version_id == Version.id)
+        .join(Pack, Pack.id == Chunk.pack_id)
+        .where(Pack.user_id == user_id, Pack.m < asked)
+        .where(Version.user_id == user_id, Version.state == VersionState.STORED)
+    )
+    arms = (select(one.limit(MOST_LISTED).subquery()) for one in (harmed, thin))
+    ids = union(*arms).subquery("short")
+    return select(Version.id, Version.size, Version.state).join(ids, ids.c.id == Version.id)
 
 
 def _is_thin(user_id: uuid.UUID) -> ColumnElement[bool]:
@@ -90,7 +112,7 @@ def _is_thin(user_id: uuid.UUID) -> ColumnElement[bool]:
 
 
 def short(user_id: uuid.UUID) -> Select[uuid.UUID, int, VersionState]:
-    """Return the query of the versions that are less protected than asked."""
+    """Return the query of all versions that are less protected than asked, to count them."""
     return select(Version.id, Version.size, Version.state).where(
         Version.user_id == user_id,
         or_(

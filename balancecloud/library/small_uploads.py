@@ -177,7 +177,7 @@ def _write_down(session: Session, tools: Tools, wanted: Wanted, sealed: _Sealed)
     """Write every row of a received file, the person's last as everybody does."""
     user_id, size = wanted.user_id, len(sealed.held.plaintext)
     tree.find_folder(session, user_id, wanted.parent_id)
-    node = tree.take_free_name(session, user_id, wanted.parent_id, sealed.held.name)
+    node = tree.take_free_name(session, user_id, wanted.parent_id, sealed.held.name, size)
     secret_key = version_keys.newest_user_key(session, tools.keys, user_id)
     job_id = uuid.uuid4()
     values = {

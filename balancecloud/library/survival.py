@@ -100,17 +100,26 @@ def _harmed(gone: Collection[uuid.UUID], stays: ColumnElement[bool]) -> Select[A
     touched = select(ShardRow.pack_id).where(
         ShardRow.account_id.in_(gone), ShardRow.state.in_(HELD)
     )
-    domains = func.count(func.distinct(CloudAccount.domain))
-    packs = (
+    domains = (
         select(
             ShardRow.pack_id,
-            (func.count().filter(is_held, stays) < Pack.k).label("is_lost"),
-            (domains.filter(is_held, stays) < domains.filter(is_held)).label("is_less"),
+            func.count().filter(is_held).label("held"),
+            func.count().filter(is_held, stays).label("staying"),
         )
-        .join(Pack, Pack.id == ShardRow.pack_id)
         .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
         .where(ShardRow.pack_id.in_(touched))
-        .group_by(ShardRow.pack_id, Pack.k)
+        .group_by(ShardRow.pack_id, CloudAccount.domain)
+        .subquery()
+    )
+    is_gone = and_(domains.c.held > 0, domains.c.staying == 0)
+    packs = (
+        select(
+            domains.c.pack_id,
+            (func.sum(domains.c.staying) < Pack.k).label("is_lost"),
+            func.bool_or(is_gone).label("is_less"),
+        )
+        .join(Pack, Pack.id == domains.c.pack_id)
+        .group_by(domains.c.pack_id, Pack.k)
         .subquery()
     )
     return (

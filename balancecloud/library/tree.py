@@ -166,10 +166,11 @@ class NewFile:
 
 
 def take_free_name(
-    session: Session, user_id: uuid.UUID, parent_id: uuid.UUID | None, name: str
+    session: Session, user_id: uuid.UUID, parent_id: uuid.UUID | None, name: str, size: int
 ) -> NewFile:
-    """Add a file under a free name; NameTaken otherwise."""
-    values = {"node": uuid.uuid4(), "user": user_id, "parent": parent_id, "name": name}
+    """Add a file of this size under a free name; NameTaken otherwise."""
+    place = {"user": user_id, "parent": parent_id, "name": name}
+    values = {"node": uuid.uuid4(), "size": size, **place}
     row = session.connection().execute(_taking(), values).one_or_none()
     if row is None:
         raise NameTaken
@@ -188,6 +189,7 @@ def _taking() -> ReturningInsert[uuid.UUID, datetime, datetime]:
             kind=NodeKind.FILE,
             name=bindparam("name"),
             file_id=bindparam("node"),
+            size=bindparam("size"),
         )
         .on_conflict_do_nothing()
         .returning(Node.id, Node.created_at, Node.updated_at)

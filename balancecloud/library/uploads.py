@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import CTE, func, select, update
 from sqlalchemy.orm import Session
 
 from balancecloud.config import Config
@@ -225,6 +225,7 @@ def take_in(session: Session, whole: Whole) -> Version:
         update(Version)
         .where(Version.id == whole.version_id)
         .values(state=VersionState.QUEUED, **_measured(whole))
+        .add_cte(_sized(whole))
         .returning(Version)
     )
     received = session.scalar(
@@ -338,7 +339,8 @@ def _settle_size(session: Session, file: Incoming) -> None:
 
     BrokenUpload when the file was deleted while it arrived.
     """
-    session.execute(update(Version).where(Version.id == file.version_id).values(**_measured(file)))
+    measured = update(Version).where(Version.id == file.version_id).values(**_measured(file))
+    session.execute(measured.add_cte(_sized(file)))
     settled = session.scalar(
         update(Upload)
         .where(Upload.id == file.upload_id)
@@ -347,6 +349,17 @@ def _settle_size(session: Session, file: Incoming) -> None:
     )
     if settled is None:
         raise BrokenUpload
+
+
+def _sized(file: Incoming | Whole) -> CTE:
+    """Give a new file's node its size, for lists. Who is at the node just now is not waited for.
+
+    A form takes its files in as they came, others lock nodes in order: they could wait for ever.
+    """
+    of = select(Version.file_id).where(Version.id == file.version_id).scalar_subquery()
+    node = select(Node.id).where(Node.id == of, Node.version.is_(None))
+    free = node.with_for_update(skip_locked=True)
+    return update(Node).where(Node.id.in_(free)).values(size=file.length).cte("sized")
 
 
 def _measured(file: Incoming | Whole) -> dict[str, Any]:

@@ -54,7 +54,8 @@ def restore(session: Session, user_id: uuid.UUID, node_id: uuid.UUID, number: in
     if version.state not in KEPT:
         raise StateConflict("This version is not stored, so it can't be made the current one.")
     if node.version != number:
-        node.version, node.updated_at = number, session.scalars(select(func.now())).one()
+        node.version, node.size = number, version.size
+        node.updated_at = session.scalars(select(func.now())).one()
     session.flush()
     return nodes.get_node(session, user_id, node_id)
 

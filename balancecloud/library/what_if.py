@@ -5,7 +5,22 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from sqlalchemy import Row, Select, Subquery, any_, case, func, select
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    CompoundSelect,
+    Numeric,
+    Row,
+    Select,
+    Subquery,
+    Uuid,
+    any_,
+    case,
+    func,
+    literal,
+    null,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from balancecloud.config import Config
@@ -114,18 +129,21 @@ def what_if(session: Session, config: Config, user_id: uuid.UUID, question: Ques
     shared = _shared_domains(session, accounts)
     if not chosen:
         return WhatIf(accounts, chosen, shared)
-    rows = ask_within(session, SECONDS, _tallies(user_id, wanted))
+    rows = ask_within(session, SECONDS, _asked(user_id, wanted, max(question.page, 1)))
     if rows is None:
         return WhatIf(accounts, chosen, shared, is_too_large=True)
-    return _answer(session, user_id, question, WhatIf(accounts, chosen, shared, **_sorted(rows)))
+    tallies = [row for row in rows if row.id is None]
+    found = WhatIf(accounts, chosen, shared, **_sorted(tallies))
+    return _answer(session, question, found, [row for row in rows if row.id is not None])
 
 
-def _answer(session: Session, user_id: uuid.UUID, question: Question, found: WhatIf) -> WhatIf:
+def _answer(
+    session: Session, question: Question, found: WhatIf, listed: Sequence[Row[Any]]
+) -> WhatIf:
     fate: Fate = question.fate or ("lost" if found.lost.count or not found.less.count else "less")
     count = found.lost.count if fate == "lost" else found.less.count
     page = min(max(question.page, 1), max(1, -(-count // PER_PAGE)))
-    listing = _listing(user_id, question.account_ids, fate).offset((page - 1) * PER_PAGE)
-    rows = (ask_within(session, SECONDS / 2, listing) or ()) if count else ()
+    rows = sorted((row for row in listed if row.fate == fate), key=lambda row: row.nth)
     names = names_of(session, [row.id for row in rows])
     harmed = tuple(Harmed(names[row.id], row.size) for row in rows if row.id in names)
     return replace(found, fate=fate, harmed=harmed, harmed_count=count, page=page)
@@ -165,26 +183,43 @@ def _sorted(rows: Sequence[Row[Any]]) -> Mapping[str, Any]:
     }
 
 
-def _tallies(user_id: uuid.UUID, gone: Collection[uuid.UUID]) -> Select[Any]:
+def _asked(user_id: uuid.UUID, gone: Collection[uuid.UUID], page: int) -> CompoundSelect[Any]:
+    """Select tallies, and one page of what would be lost and of what would be less protected.
+
+    What becomes of each version is found out once for all three.
+    """
+    fates = _fates(user_id, gone).cte("fates")
+    return _tallies(fates).union_all(_listing(fates, page))
+
+
+def _tallies(fates: CTE) -> Select[Any]:
     """Select how many versions, and bytes, meet which fate in which place."""
-    fates = _fates(user_id, gone).subquery()
     return select(
         fates.c.place,
         fates.c.fate,
         func.count().label("versions"),
         func.sum(fates.c.size).label("bytes"),
+        null().cast(Uuid).label("id"),
+        null().cast(BigInteger).label("size"),
+        null().cast(BigInteger).label("nth"),
     ).group_by(fates.c.place, fates.c.fate)
 
 
-def _listing(user_id: uuid.UUID, gone: Collection[uuid.UUID], fate: Fate) -> Select[Any]:
-    """Select the versions that meet this fate: files before the rest, the largest first."""
-    fates = _fates(user_id, gone).subquery()
-    return (
-        select(fates.c.id, fates.c.size)
-        .where(fates.c.fate == fate)
-        .order_by(fates.c.place, fates.c.size.desc(), fates.c.id)
-        .limit(PER_PAGE)
+def _listing(fates: CTE, page: int) -> Select[Any]:
+    """Select a page of each: files before the rest, the largest first; beyond the last, that."""
+    order = (fates.c.place, fates.c.size.desc(), fates.c.id)
+    nth = func.row_number().over(partition_by=fates.c.fate, order_by=order)
+    total = func.count().over(partition_by=fates.c.fate)
+    ranked = (
+        select(fates, nth.label("nth"), total.label("total"))
+        .where(fates.c.fate.in_(("lost", "less")))
+        .subquery()
     )
+    last = (ranked.c.total - 1) // PER_PAGE
+    here = (ranked.c.nth - 1) // PER_PAGE == func.least(literal(page - 1, BigInteger), last)
+    no_tally = (null().cast(BigInteger), null().cast(Numeric))
+    columns = (ranked.c.id, ranked.c.size, ranked.c.nth)
+    return select(ranked.c.place, ranked.c.fate, *no_tally, *columns).where(here)
 
 
 def _fates(user_id: uuid.UUID, gone: Collection[uuid.UUID]) -> Select[Any]:

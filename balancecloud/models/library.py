@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from balancecloud.models.base import Base, Bytes64, Created, Id, states, text_enum
-from balancecloud.models.search import FOLD, GRAMS
+from balancecloud.models.search import FOLD, GRAMS, SOUGHT
 from balancecloud.models.states import NodeKind, UploadState, VersionState
 
 
@@ -42,6 +42,8 @@ class Node(Base):
     # With which node it went to the trash: itself, or the folder it was in then.
     trashed_with: Mapped[uuid.UUID | None]
     trashed_from: Mapped[str | None]  # the path of the folder it was in: "Photos/Travel"
+    # Of the version shown, for lists by size; a file on its way may have none yet.
+    size: Mapped[Bytes64] = mapped_column(default=0, server_default=text("0"))
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
     # The name without case and accents: what lists are ordered by and searches look in.
@@ -61,6 +63,23 @@ class Node(Base):
             postgresql_where=text("trashed_at IS NULL"),
         ),
         Index(
+            "ix_nodes_changed",
+            "user_id",
+            "parent_id",
+            "kind",
+            "updated_at",
+            "id",
+            postgresql_where=text("trashed_at IS NULL"),
+        ),
+        Index(
+            "ix_nodes_size",
+            "user_id",
+            "parent_id",
+            "size",
+            "id",
+            postgresql_where=text("trashed_at IS NULL AND kind = 'file'"),
+        ),
+        Index(
             "ix_nodes_folded",
             "user_id",
             "folded",
@@ -69,9 +88,9 @@ class Node(Base):
         ),
         Index(
             "ix_nodes_grams",
+            # Of the trash, too: of what a partial index holds the planner believes no statistics.
             text("name_grams(user_id, folded)"),
             postgresql_using="gin",
-            postgresql_where=text("trashed_at IS NULL"),
             postgresql_with={"gin_pending_list_limit": "256"},
         ),
         Index(
@@ -97,11 +116,13 @@ class Node(Base):
         ),
         CheckConstraint("(kind = 'file') = (file_id IS NOT NULL)", name="file_id"),
         CheckConstraint("parent_id IS DISTINCT FROM id", name="own_parent"),
+        CheckConstraint("size >= 0", name="size"),
     )
 
 
 event.listen(Node.__table__, "before_create", FOLD)
 event.listen(Node.__table__, "before_create", GRAMS)
+event.listen(Node.__table__, "before_create", SOUGHT)
 
 
 class Version(Base):

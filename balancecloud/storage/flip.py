@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import IntegrityError, LeaseLost
@@ -153,11 +153,15 @@ def _show(session: Session, versions: Sequence[Any]) -> None:
         .with_for_update()
     ).all()
     of = numbers_table()
+    size = select(Version.size).where(Version.file_id == of.c.id, Version.number == of.c.n)
+    # The first version is no change of the file: and so no index of its node is written again.
+    changed = case((Node.version.is_(None), Node.updated_at), else_=func.now())
     session.connection().execute(
         update(Node)
         .where(Node.id == of.c.id, func.coalesce(Node.version, 0) < of.c.n)
-        .values(file_id=Node.id, version=of.c.n, updated_at=func.now()),
+        .values(file_id=Node.id, version=of.c.n, size=size.scalar_subquery(), updated_at=changed),
         numbers(highest),
+    )
     )
     left = [{"file_id": file_id} for node_id, file_id in locked if file_id != node_id]
     if left:

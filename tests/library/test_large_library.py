@@ -16,12 +16,14 @@ from balancecloud.clock import SYSTEM_CLOCK
 from balancecloud.config import Config
 from balancecloud.library import narrowing, nodes, usage, usage_counts
 from balancecloud.library.narrowing import Narrowing
+from balancecloud.library.views import NodeView
 from bench import library
 from tests.services.databases import Databases
 
 pytestmark = [pytest.mark.real, pytest.mark.whole]
 
 SMALL, LARGE = 20_000, 1_000_000  # below, the planner reads tables whole, and rightly
+FEW_PAGES = 1000  # entries that may be put in order for one page
 BIG_TABLES = {"nodes", "versions"}  # what the library is made of here: it lies on no account
 
 
@@ -87,19 +89,35 @@ def asked(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
 
 def scanned_whole(engine: Engine, questions: list[tuple[str, Any]]) -> list[str]:
     """Return the big tables that a question would read from end to end."""
-    found = []
+    return [
+        f"{step['Relation Name']} in {statement}"
+        for statement, step in planned(engine, questions)
+        if step["Node Type"] == "Seq Scan" and step["Relation Name"] in BIG_TABLES
+    ]
+
+
+def put_in_order(engine: Engine, questions: list[tuple[str, Any]]) -> list[int]:
+    """Return how many rows each sort takes that takes more than a few pages."""
+    found = planned(engine, questions)
+    return [
+        step["Plan Rows"]
+        for _, step in found
+        if "Sort" in step["Node Type"] and step["Plan Rows"] > FEW_PAGES
+    ]
+
+
+def planned(
+    engine: Engine, questions: list[tuple[str, Any]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each statement with each step of its plan."""
     with engine.connect() as connection:
         for statement, parameters in questions:
             plan = connection.exec_driver_sql(
                 "EXPLAIN (FORMAT JSON) " + statement, parameters
             ).scalar_one()
             plans = plan if isinstance(plan, list) else json.loads(plan)
-            found += [
-                f"{step['Relation Name']} in {statement}"
-                for step in steps(plans[0]["Plan"])
-                if step["Node Type"] == "Seq Scan" and step["Relation Name"] in BIG_TABLES
-            ]
-    return found
+            for step in steps(plans[0]["Plan"]):
+                yield statement, step
 
 
 def steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -108,9 +126,9 @@ def steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from steps(part)
 
 
-@pytest.mark.parametrize("sort", ["name", "-modified"])
+@pytest.mark.parametrize("sort", ["name", "-name", "modified", "-modified", "size", "-size"])
 @pytest.mark.parametrize("page", [1, 50])
-def test_a_folder_of_thousands_takes_three_questions_that_use_indexes(
+def test_a_folder_of_thousands_takes_three_questions_that_walk_indexes(
     large: Large, sort: str, page: int
 ) -> None:
     with asked(large.engine) as questions, Session(large.engine) as session:
@@ -120,18 +138,25 @@ def test_a_folder_of_thousands_takes_three_questions_that_use_indexes(
     assert found.total == large.crowd
     assert len(questions) <= 3
     assert scanned_whole(large.engine, questions) == []
+    assert put_in_order(large.engine, questions) == []
 
 
-def test_a_folder_by_size_takes_three_questions_that_use_indexes(large: Large) -> None:
-    with asked(large.engine) as questions, Session(large.engine) as session:
-        found = nodes.list_folder(session, large.user_id, large.crowded, "-size")
+@pytest.mark.parametrize("sort", ["name", "size", "modified"])
+def test_a_folder_is_in_order_from_page_to_page_both_ways(large: Large, sort: str) -> None:
+    def key(node: NodeView) -> Any:
+        return {"name": node.name, "size": node.size, "modified": node.updated_at}[sort]
 
-    sizes = [node.size for node in found.nodes]
-    assert sizes == sorted(sizes, reverse=True)
-    assert len(questions) <= 3
-    # Where a folder holds a quarter of all versions, reading all of them is the cheaper way.
-    of = "nodes" if large.crowd < library.CROWDED else ""
-    assert [one for one in scanned_whole(large.engine, questions) if one.startswith(of)] == []
+    with Session(large.engine) as session:
+        pages = [
+            nodes.list_folder(session, large.user_id, large.crowded, sort, page).nodes
+            for page in (1, 2)
+        ]
+        last = nodes.list_folder(session, large.user_id, large.crowded, f"-{sort}", 1).nodes
+    shown = [node for page in pages for node in page]
+    assert [key(node) for node in shown] == sorted(key(node) for node in shown)
+    assert [key(node) for node in last] == sorted((key(node) for node in last), reverse=True)
+    assert key(last[-1]) > key(shown[-1])
+    assert len({node.id for node in shown}) == 200
 
 
 def test_the_root_takes_three_questions_and_counts_what_its_folders_hold(large: Large) -> None:

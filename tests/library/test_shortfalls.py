@@ -130,3 +130,17 @@ def test_pages_past_the_first_hold_the_rest_and_past_the_last_the_last(
     ]
     named = [one.called.path for found in pages[:3] for one in found.entries]
     assert len(set(named)) == 7
+
+
+def test_a_long_list_is_looked_for_up_to_a_bound_only(
+    database: sessionmaker[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.begin() as session:
+        library, pack = make(session, ShardState.MISSING, ShardState.STORED)
+        for name in ("b.txt", "c.txt", "d.txt"):
+            libraries.add_version(session, library, name, [pack], state=VersionState.DEGRADED)
+    with database() as session:
+        assert lists.count_short(session, library.user_id) == 4
+        monkeypatch.setattr(lists, "MOST_LISTED", 2)
+        bounded = shortfalls(session, library.user_id)
+    assert (bounded.total, bounded.most, len(bounded.entries)) == (2, 2, 2)

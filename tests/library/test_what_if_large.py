@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Select, text
+from sqlalchemy import CompoundSelect, event, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.config import Config
-from balancecloud.library.what_if import SECONDS, Question, _tallies, what_if
+from balancecloud.library.what_if import SECONDS, Question, _asked, what_if
 from tests.library import libraries
 
 pytestmark = pytest.mark.real
@@ -77,7 +77,7 @@ def test_two_accounts_of_four_are_answered_exactly_and_in_time(
         began = time.monotonic()
         found = what_if(session, config, many.user_id, Question(tuple(many.accounts[:2])))
         took = time.monotonic() - began
-        read = most_rows(session, _tallies(many.user_id, many.accounts[:2]))
+        read = most_rows(session, _asked(many.user_id, many.accounts[:2], 1))
     assert not found.is_too_large
     assert took < SECONDS * 1.5 + 1  # what is counted, what is listed, and the rest
     # Of three shards on four accounts each pack has two or one on the first two: one left, or two.
@@ -88,7 +88,26 @@ def test_two_accounts_of_four_are_answered_exactly_and_in_time(
     assert read <= 2 * 3 * many.packs
 
 
-def most_rows(session: Session, question: Select[Any]) -> float:
+def test_packs_are_gone_through_once_for_tallies_and_list(
+    many: Many, database: sessionmaker[Session], config: Config
+) -> None:
+    asked: list[str] = []
+
+    def note(*call: Any) -> None:
+        asked.append(call[2])
+
+    with database() as session:
+        engine = session.get_bind()
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            what_if(session, config, many.user_id, Question(tuple(many.accounts[:2]), "less", 2))
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+
+    assert len([one for one in asked if "chunks" in one]) == 1
+
+
+def most_rows(session: Session, question: CompoundSelect[Any]) -> float:
     """Return how many rows the step yields that yields the most."""
     compiled = question.compile(
         dialect=postgresql.dialect(),  # type: ignore[no-untyped-call]

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from balancecloud.cli import schema
 from balancecloud.extensions import db
+from balancecloud.models import usage  # noqa: F401 - its tables are to be known, too
 from balancecloud.models.head import HEAD
 from tests.services.databases import Databases
 
