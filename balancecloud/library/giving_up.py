@@ -1,6 +1,7 @@
 """The ends of resumable uploads that do not become files: nothing of them stays."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -28,7 +29,7 @@ def give_up(tools: Tools, user_id: uuid.UUID, upload_id: uuid.UUID) -> None:
         standing = look(session, user_id, upload_id)
         gone = [] if standing.is_whole else _remove(session, upload_id, Cancelled.code)
         session.execute(delete(Resumable).where(Resumable.id == upload_id))
-    _empty(tools, gone)
+    empty(tools, gone)
 
 
 def sweep(tools: Tools) -> int:
@@ -39,7 +40,7 @@ def sweep(tools: Tools) -> int:
     for upload_id in late:
         with tools.sessions.begin() as session:
             gone = _expire(session, upload_id)
-        _empty(tools, gone)
+        empty(tools, gone)
     for upload_id in unwanted:
         end_cancelled(tools, upload_id)
     with tools.sessions.begin() as session:
@@ -61,7 +62,7 @@ def end_cancelled(tools: Tools, upload_id: uuid.UUID) -> None:
             Resumable.lease_until >= func.now(),
         )
         gone = [] if session.scalar(held.limit(1)) else outcome.cancel_job(session, job.id)
-    _empty(tools, gone)
+    empty(tools, gone)
 
 
 def _idle() -> Select[uuid.UUID]:
@@ -136,7 +137,8 @@ def _leave(session: Session, job: Job, reason: str) -> None:
         session.add(JobEvent(job_id=job.id, code="job.cancelled", args={"stored": 0}))
 
 
-def _empty(tools: Tools, upload_ids: list[uuid.UUID]) -> None:
+def empty(tools: Tools, upload_ids: Iterable[uuid.UUID]) -> None:
+    """Forget the bytes of uploads that are gone; call it after the commit."""
     for upload_id in upload_ids:
         tools.hashes.forget(upload_id)
         tools.spool.remove(upload_id)

@@ -62,6 +62,14 @@ class Watch:
     clock: Clock = SYSTEM_CLOCK
 
 
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    """What is left to do, once it is committed, for a job that a person cancelled."""
+
+    work_ids: tuple[uuid.UUID, ...]  # to ring for
+    upload_ids: tuple[uuid.UUID, ...] = ()  # `giving_up.empty` empties their spool
+
+
 def list_jobs(
     session: Session,
     progress: ProgressStore,
@@ -170,8 +178,8 @@ def log(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[str]:
     return [title, "", *told]
 
 
-def cancel(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid.UUID]:
-    """Have a job ended by whoever works on it or receives it; return the work to ring for.
+def cancel(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> Cancelling:
+    """Have a job ended by whoever works on it or receives it, and at once where nobody does.
 
     StateConflict when it is over, or removes something.
     """
@@ -181,9 +189,9 @@ def cancel(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid
     row.state = JobState.CANCELLING
     record(session, row.id, "job.cancelling")
     due = waking.hasten_job(session, row.id)
-    if not due and not _is_in_hands(session, row.id):
-        outcome.cancel_job(session, row.id)
-    return due
+    is_left_alone = not due and not _is_in_hands(session, row.id)
+    gone = outcome.cancel_job(session, row.id) if is_left_alone else []
+    return Cancelling(tuple(due), tuple(gone))
 
 
 def retry(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid.UUID]:

@@ -127,7 +127,7 @@ def locking(*node_ids: uuid.UUID) -> Select[uuid.UUID]:
     )
 
 
-def in_turn(depth: ColumnElement[int]) -> tuple[ColumnElement[Any], ...]:
+def in_turn(depth: ColumnElement[int]) -> tuple[Any, ...]:
     """Return in which order nodes are locked: folders from the top down, then files by id.
 
     Uploads lock a folder before what is in it, and jobs lock files in whatever folders they lie.
