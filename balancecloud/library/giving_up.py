@@ -32,6 +32,29 @@ def give_up(tools: Tools, user_id: uuid.UUID, upload_id: uuid.UUID) -> None:
     empty(tools, gone)
 
 
+def take_back(tools: Tools, upload_id: uuid.UUID) -> None:
+    """Leave nothing of an upload whose sender never heard of it, nor of a job that it alone was in.
+
+    One that arrived whole stays, and so does one that another request goes on with by now.
+    """
+    gone: list[uuid.UUID] = []
+    with tools.sessions.begin() as session:
+        job = _lock_job(session, upload_id)
+        version = _lock_arriving(session, upload_id)
+        if job is None or version is None:
+            return
+        if session.scalar(_idle().where(Resumable.id == upload_id)) is None:
+            return
+        gone = abandoned.remove_versions(session, version.user_id, [version])
+        session.execute(delete(Resumable).where(Resumable.id == upload_id))
+        of_job = select(Version.id).where(Version.job_id == job.id)
+        if session.scalar(of_job.limit(1)) is None:
+            session.delete(job)
+        else:
+            _leave(session, job, Cancelled.code)
+    empty(tools, gone)
+
+
 def sweep(tools: Tools) -> int:
     """Give up what nobody went on with in time or whose job is cancelled; return how many."""
     with tools.sessions() as session:
