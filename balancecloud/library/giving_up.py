@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -21,6 +22,14 @@ from balancecloud.storage.tools import Tools
 
 # How long it is still known that an upload arrived, or was given up.
 REMEMBERED: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    """What is left to do, once it is committed, for what a person cancelled."""
+
+    work_ids: tuple[uuid.UUID, ...]  # to ring for
+    upload_ids: tuple[uuid.UUID, ...] = ()  # `empty` empties their spool
 
 
 def give_up(tools: Tools, user_id: uuid.UUID, upload_id: uuid.UUID) -> None:

@@ -16,6 +16,7 @@ from balancecloud.library import (
     chunk_lines,
     chunk_maps,
     job_clearing,
+    job_file_steering,
     job_files,
     job_folders,
     job_pausing,
@@ -25,6 +26,7 @@ from balancecloud.library import (
     job_waits,
 )
 from balancecloud.library.chunk_lines import ChunkLine
+from balancecloud.library.giving_up import Cancelling
 from balancecloud.library.happenings import list_happenings, record
 from balancecloud.library.job_figures import ENDED, WAITING
 from balancecloud.library.views import JobDetail, JobFile, JobView
@@ -60,14 +62,6 @@ class Watch:
     config: Config
     progress: ProgressStore
     clock: Clock = SYSTEM_CLOCK
-
-
-@dataclass(frozen=True, slots=True)
-class Cancelling:
-    """What is left to do, once it is committed, for a job that a person cancelled."""
-
-    work_ids: tuple[uuid.UUID, ...]  # to ring for
-    upload_ids: tuple[uuid.UUID, ...] = ()  # `giving_up.empty` empties their spool
 
 
 def list_jobs(
@@ -141,7 +135,7 @@ def get_job(
         job=view,
         protection=_protection(session, row.id),
         folder_id=row.folder_id,
-        files=files,
+        files=job_file_steering.with_acts(row, files),
         files_hidden=hidden,
         folders=folders,
         accounts=accounts if row.kind is JobKind.STORE else (),

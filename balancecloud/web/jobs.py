@@ -107,6 +107,18 @@ def retry(job_id: uuid.UUID) -> ResponseReturnValue:
     return _steer(jobs.retry, job_id)
 
 
+@blueprint.post("/<uuid:job_id>/files/<uuid:version_id>/cancel")
+def cancel_file(job_id: uuid.UUID, version_id: uuid.UUID) -> ResponseReturnValue:
+    steering.cancel_file(job_id, version_id)
+    return redirect(f"/jobs/{job_id}", 303)
+
+
+@blueprint.post("/<uuid:job_id>/files/<uuid:version_id>/retry")
+def retry_file(job_id: uuid.UUID, version_id: uuid.UUID) -> ResponseReturnValue:
+    steering.retry_file(job_id, version_id)
+    return redirect(f"/jobs/{job_id}", 303)
+
+
 def _steer(
     act: Callable[[Session, uuid.UUID, uuid.UUID], list[uuid.UUID]], job_id: uuid.UUID
 ) -> ResponseReturnValue:
