@@ -1,6 +1,7 @@
 // On every page: local times, focus on errors, menus that close, the theme, shown passwords, and how
 // a text begins beside its file's facts.
 
+const MOST_TRIES = 5; // of a picture
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const minute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
@@ -55,6 +56,19 @@ async function showLines(place) {
   if (answer?.ok) place.textContent = await answer.text();
 }
 
+/** A picture that may be made in a moment comes as two empty dots: it is asked for again, a few times. */
+function askAgain(picture) {
+  const tries = Number(picture.dataset.tries ?? 0);
+  if (picture.naturalWidth !== 2 || picture.naturalHeight !== 1 || tries === MOST_TRIES) return;
+  picture.dataset.tries = tries + 1;
+  const address = new URL(picture.src);
+  address.searchParams.set("again", tries + 1);
+  setTimeout(() => (picture.src = address.href), (1 + Math.random()) * 1000 * 2 ** tries);
+}
+
+const pictures = "img[src*='/preview/picture']";
+document.addEventListener("load", ({ target }) => target.matches?.(pictures) && askAgain(target), true);
+for (const picture of document.querySelectorAll(pictures)) askAgain(picture);
 localise(document);
 for (const place of document.querySelectorAll("[data-lines]")) showLines(place);
 document.addEventListener("localise", (event) => localise(event.target));

@@ -29,6 +29,9 @@ def abandon_job(session: Session, job_id: uuid.UUID, reason: str) -> list[uuid.U
     if job is None or job.state not in RECEIVED_IN:
         return []
     gone = _remove_versions(session, job)
+    if not gone:
+        # All of it was received: the answer to that commit was lost on its way.
+        return []
     was_cancelled = reason == Cancelled.code or job.state is JobState.CANCELLING
     job.state = JobState.CANCELLED if was_cancelled else JobState.FAILED
     job.error_code = None if was_cancelled else reason

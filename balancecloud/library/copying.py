@@ -73,8 +73,8 @@ def _lock(
 ) -> list[uuid.UUID]:
     """Keep the node, all below it and the new folder as they are; return the ids of the former.
 
-    Who deletes for good waits, and then finds the copies. Locked from the top of the whole tree
-    down, as a deletion locks, so that neither waits for the other in a ring.
+    Who deletes for good waits, and then finds the copies. Locked in the order in which a deletion
+    locks, with depths in the whole tree, so that neither waits for the other in a ring.
     """
     above = len(tree.crumbs(session, node_id)) - 1
     for _ in range(MOST_LOOKS):
@@ -92,12 +92,12 @@ def _lock(
 def _hold(session: Session, placed: Subquery) -> set[uuid.UUID]:
     """Keep these nodes as they are. StateConflict when that is waited for in a ring.
 
-    Who shows several versions at once locks their nodes by id alone, in whatever folder they lie.
+    Who moves several things at once may have locked folders in another order.
     """
     nodes_of = (
         select(Node.id)
         .join(placed, placed.c.id == Node.id)
-        .order_by(placed.c.depth, Node.id)
+        .order_by(*nodes.in_turn(placed.c.depth))
         .with_for_update(of=Node, read=True)
     )
     try:

@@ -45,7 +45,13 @@ class NoPicture(Exception):
     """These bytes make no picture that is shown."""
 
 
-class Crowded(NotReady):
+class Undeveloped(NotReady):
+    """Whoever decoded it ended without a word: killed, out of time or of memory."""
+
+    sentence = "This picture could not be made just now. Try again in a moment."
+
+
+class Crowded(Undeveloped):
     """Too many pictures are being made just now, or this one's bytes came too slowly."""
 
     sentence = "Too many pictures are being made just now. Try again in a moment."
@@ -64,7 +70,8 @@ class Darkroom:
     def develop(self, pieces: Iterator[bytes], side: int) -> Picture:
         """Return the picture in these bytes, its sides at most so long.
 
-        Raises NoPicture for what is none or too large a one, Crowded, and whatever `pieces` raises.
+        Raises NoPicture for what is none or too large a one, which it will always be, Undeveloped
+        or Crowded for what may go well another time, and whatever `pieces` raises.
         """
         with self._seat(), self._handed_over() as wire:
             try:
@@ -74,7 +81,7 @@ class Darkroom:
             try:
                 return _picture(_read(wire))
             except OSError as problem:
-                raise NoPicture from problem
+                raise Undeveloped from problem
 
     def close(self) -> None:
         """End the process."""
@@ -157,8 +164,8 @@ def _read(wire: socket.socket) -> bytes:
 
 
 def _picture(answer: bytes) -> Picture:
-    if len(answer) <= ANSWERED.size:
-        raise NoPicture
+    if len(answer) < ANSWERED.size:
+        raise Undeveloped
     name, width, height = ANSWERED.unpack_from(answer)
     if name not in TYPES:
         raise NoPicture

@@ -43,6 +43,7 @@ PLUGINS: Final = (
 FORMATS: Final = ("AVIF", "GIF", "JPEG", "PNG", "WEBP")
 ASKED: Final = struct.Struct("!I")  # the longest side wanted
 ANSWERED: Final = struct.Struct("!4sII")  # the format made, its width and height
+NONE: Final = ANSWERED.pack(b"NONE", 0, 0)  # these bytes are no picture, however often one looks
 MOST_PIXELS: Final = 50_000_000  # of a picture before it is made smaller: 200 MB decoded
 MOST_BYTES: Final = 64 << 20
 MEMORY: Final = 640 << 20  # address space: the library itself takes about 60 MiB of it
@@ -139,7 +140,13 @@ def _refuse_calls() -> None:
 
 def _answer(wire: socket.socket) -> bytes:
     (side,) = ASKED.unpack(_read(wire, ASKED.size))
-    return develop(_read(wire, MOST_BYTES), side)
+    source = _read(wire, MOST_BYTES)
+    try:
+        return develop(source, side)
+    except MemoryError:
+        raise  # that is no judgement: nothing is answered, as by a fork that was killed
+    except Exception:  # noqa: BLE001 - whatever a decoder says of it
+        return NONE
 
 
 def _read(wire: socket.socket, length: int) -> bytes:

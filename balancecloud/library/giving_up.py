@@ -1,6 +1,8 @@
 """The ends of resumable uploads that do not become files: nothing of them stays."""
 
 import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -22,13 +24,44 @@ from balancecloud.storage.tools import Tools
 REMEMBERED: Final = timedelta(days=7)
 
 
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    """What is left to do, once it is committed, for what a person cancelled."""
+
+    work_ids: tuple[uuid.UUID, ...]  # to ring for
+    upload_ids: tuple[uuid.UUID, ...] = ()  # `empty` empties their spool
+
+
 def give_up(tools: Tools, user_id: uuid.UUID, upload_id: uuid.UUID) -> None:
     """End an upload at its sender's wish: nothing of it stays. What arrived whole is a file."""
     with tools.sessions.begin() as session:
         standing = look(session, user_id, upload_id)
         gone = [] if standing.is_whole else _remove(session, upload_id, Cancelled.code)
         session.execute(delete(Resumable).where(Resumable.id == upload_id))
-    _empty(tools, gone)
+    empty(tools, gone)
+
+
+def take_back(tools: Tools, upload_id: uuid.UUID) -> None:
+    """Leave nothing of an upload whose sender never heard of it, nor of a job that it alone was in.
+
+    One that arrived whole stays, and so does one that another request goes on with by now.
+    """
+    gone: list[uuid.UUID] = []
+    with tools.sessions.begin() as session:
+        job = _lock_job(session, upload_id)
+        version = _lock_arriving(session, upload_id)
+        if job is None or version is None:
+            return
+        if session.scalar(_idle().where(Resumable.id == upload_id)) is None:
+            return
+        gone = abandoned.remove_versions(session, version.user_id, [version])
+        session.execute(delete(Resumable).where(Resumable.id == upload_id))
+        of_job = select(Version.id).where(Version.job_id == job.id)
+        if session.scalar(of_job.limit(1)) is None:
+            session.delete(job)
+        else:
+            _leave(session, job, Cancelled.code)
+    empty(tools, gone)
 
 
 def sweep(tools: Tools) -> int:
@@ -39,7 +72,7 @@ def sweep(tools: Tools) -> int:
     for upload_id in late:
         with tools.sessions.begin() as session:
             gone = _expire(session, upload_id)
-        _empty(tools, gone)
+        empty(tools, gone)
     for upload_id in unwanted:
         end_cancelled(tools, upload_id)
     with tools.sessions.begin() as session:
@@ -61,7 +94,7 @@ def end_cancelled(tools: Tools, upload_id: uuid.UUID) -> None:
             Resumable.lease_until >= func.now(),
         )
         gone = [] if session.scalar(held.limit(1)) else outcome.cancel_job(session, job.id)
-    _empty(tools, gone)
+    empty(tools, gone)
 
 
 def _idle() -> Select[uuid.UUID]:
@@ -136,7 +169,8 @@ def _leave(session: Session, job: Job, reason: str) -> None:
         session.add(JobEvent(job_id=job.id, code="job.cancelled", args={"stored": 0}))
 
 
-def _empty(tools: Tools, upload_ids: list[uuid.UUID]) -> None:
+def empty(tools: Tools, upload_ids: Iterable[uuid.UUID]) -> None:
+    """Forget the bytes of uploads that are gone; call it after the commit."""
     for upload_id in upload_ids:
         tools.hashes.forget(upload_id)
         tools.spool.remove(upload_id)

@@ -134,7 +134,12 @@ def _cancelling(_values: Mapping[str, Any]) -> str:
     return "You asked to cancel this job."
 
 
+def _file_cancelled(_values: Mapping[str, Any]) -> str:
+    return "A file was cancelled at your request."
+
+
 EVENTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    "file.cancelled": _file_cancelled,
     "upload.received": _received,
     "upload.aborted": _aborted,
     "job.cancelling": _cancelling,

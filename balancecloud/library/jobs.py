@@ -16,6 +16,7 @@ from balancecloud.library import (
     chunk_lines,
     chunk_maps,
     job_clearing,
+    job_file_steering,
     job_files,
     job_folders,
     job_pausing,
@@ -25,6 +26,7 @@ from balancecloud.library import (
     job_waits,
 )
 from balancecloud.library.chunk_lines import ChunkLine
+from balancecloud.library.giving_up import Cancelling
 from balancecloud.library.happenings import list_happenings, record
 from balancecloud.library.job_figures import ENDED, WAITING
 from balancecloud.library.views import JobDetail, JobFile, JobView
@@ -133,7 +135,7 @@ def get_job(
         job=view,
         protection=_protection(session, row.id),
         folder_id=row.folder_id,
-        files=files,
+        files=job_file_steering.with_acts(row, files),
         files_hidden=hidden,
         folders=folders,
         accounts=accounts if row.kind is JobKind.STORE else (),
@@ -170,8 +172,8 @@ def log(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[str]:
     return [title, "", *told]
 
 
-def cancel(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid.UUID]:
-    """Have a job ended by whoever works on it or receives it; return the work to ring for.
+def cancel(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> Cancelling:
+    """Have a job ended by whoever works on it or receives it, and at once where nobody does.
 
     StateConflict when it is over, or removes something.
     """
@@ -181,9 +183,9 @@ def cancel(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid
     row.state = JobState.CANCELLING
     record(session, row.id, "job.cancelling")
     due = waking.hasten_job(session, row.id)
-    if not due and not _is_in_hands(session, row.id):
-        outcome.cancel_job(session, row.id)
-    return due
+    is_left_alone = not due and not _is_in_hands(session, row.id)
+    gone = outcome.cancel_job(session, row.id) if is_left_alone else []
+    return Cancelling(tuple(due), tuple(gone))
 
 
 def retry(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid.UUID]:

@@ -1,8 +1,9 @@
 """Folders and files as people see them: listing, opening, searching, making folders."""
 
 import uuid
+from typing import Any
 
-from sqlalchemy import CTE, Select, and_, func, literal, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, case, func, literal, select
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import NotFound
@@ -116,14 +117,23 @@ def below(*node_ids: uuid.UUID) -> Select[uuid.UUID]:
 
 
 def locking(*node_ids: uuid.UUID) -> Select[uuid.UUID]:
-    """Return the query that locks nodes and all below them, from the top down as uploads do."""
+    """Return the query that locks nodes and all below them, in the order of storage/hold.py."""
     tree_of = levels(*node_ids)
     return (
         select(Node.id)
         .join(tree_of, tree_of.c.id == Node.id)
-        .order_by(tree_of.c.depth, Node.id)
+        .order_by(*in_turn(tree_of.c.depth))
         .with_for_update(of=Node)
     )
+
+
+def in_turn(depth: ColumnElement[int]) -> tuple[Any, ...]:
+    """Return in which order nodes are locked: folders from the top down, then files by id.
+
+    Uploads lock a folder before what is in it, and jobs lock files in whatever folders they lie.
+    """
+    is_folder = Node.kind == NodeKind.FOLDER
+    return (case((is_folder, 0), else_=1), case((is_folder, depth)), Node.id)
 
 
 def levels(*node_ids: uuid.UUID) -> CTE:

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal, cast
 
@@ -12,7 +12,14 @@ from sqlalchemy.orm import Session
 
 from balancecloud.errors import IntegrityError, StateConflict, Unavailable
 from balancecloud.library import preview_text
-from balancecloud.library.darkroom import Album, Crowded, Darkroom, NoPicture, Picture
+from balancecloud.library.darkroom import (
+    Album,
+    Crowded,
+    Darkroom,
+    NoPicture,
+    Picture,
+    Undeveloped,
+)
 from balancecloud.library.downloads import ByteRange, Download
 from balancecloud.library.preview_kinds import HEAD_BYTES, Shown, is_picture, shown_as
 from balancecloud.library.views import Crumb, NodeView
@@ -31,6 +38,7 @@ LARGEST_THUMBNAIL: Final = 8 << 20
 TEXTS: Final = ("text/", "application/json", "application/javascript", "application/xml")
 READABLE: Final = frozenset({"queued", "storing", "waiting", "stored", "degraded"})
 KNOWN_KINDS: Final = 10_000
+MOST_TRIES: Final = 3  # of a picture whose decoder ended without a word
 Trouble = Literal["arriving", "lost", "unreadable", "busy"]
 
 
@@ -70,6 +78,7 @@ class Viewer:
         self._album = Album()
         self._lock = threading.Lock()
         self._kinds: OrderedDict[tuple[str, str], Shown] = OrderedDict()
+        self._tries: OrderedDict[tuple[str, int], int] = OrderedDict()
 
     def kind(self, opened: Download, ring: Ring) -> Shown:
         """Return what a file is shown as; reads its first bytes unless it was asked before."""
@@ -103,13 +112,13 @@ class Viewer:
             return Preview("picture", is_too_large=True)
         try:
             return Preview("picture", picture=self.picture(opened, "page", ring))
-        except Crowded:
+        except Undeveloped:
             return Preview("picture", trouble="busy")
 
     def picture(self, opened: Download, size: str, ring: Ring) -> Picture | None:
         """Return a file's picture in one of SIZES; None where it has none, or is too large.
 
-        Raises Crowded, Unavailable or IntegrityError.
+        Raises Undeveloped, Unavailable or IntegrityError.
         """
         wanted = SIZES[size]
         if opened.size > wanted.largest_file:
@@ -120,9 +129,24 @@ class Viewer:
         if self.kind(opened, ring).kind == "picture":
             pieces = _bytes(opened, opened.size, ring)
             with contextlib.closing(pieces), contextlib.suppress(NoPicture):
-                picture = self.darkroom.develop(pieces, wanted.side)
+                picture = self._develop(opened.etag, pieces, wanted.side)
         self._album.keep(opened.etag, wanted.side, picture)
         return picture
+
+    def _develop(self, version: str, pieces: Iterator[bytes], side: int) -> Picture:
+        """Have a picture made. What ended its decoder again and again counts as none."""
+        try:
+            return self.darkroom.develop(pieces, side)
+        except Crowded:
+            raise
+        except Undeveloped as problem:
+            with self._lock:
+                tries = self._tries[version, side] = self._tries.pop((version, side), 0) + 1
+                if len(self._tries) > KNOWN_KINDS:
+                    self._tries.popitem(last=False)
+            if tries < MOST_TRIES:
+                raise
+            raise NoPicture from problem
 
     def first_lines(self, opened: Download, ring: Ring) -> str:
         """Return how a text begins; nothing where a file is none."""

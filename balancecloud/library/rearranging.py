@@ -109,7 +109,8 @@ def _lock_both(
     """Lock the node and its new folder in the order in which a deletion locks them."""
     if parent_id is None:
         return tree.lock_node(session, user_id, node_id)
-    if (len(tree.crumbs(session, node_id)), node_id) < (depth, parent_id):
+    is_folder = tree.find_node(session, user_id, node_id).kind is NodeKind.FOLDER
+    if is_folder and (len(tree.crumbs(session, node_id)), node_id) < (depth, parent_id):
         node = tree.lock_node(session, user_id, node_id)
         tree.find_folder(session, user_id, parent_id)
         return node

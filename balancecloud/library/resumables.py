@@ -106,6 +106,9 @@ def _refuse_too_many(session: Session, user_id: uuid.UUID) -> None:
 def _add_version(session: Session, tools: Tools, sent: Sent) -> Version:
     wanted, name = sent.wanted, sent.path[-1]
     job = batches.join(session, wanted, sent.group, name)
+    if not wanted.declared_bytes:
+        # It is whole at once: its work comes before the nodes and the person.
+        runs.queue_forming(session, tools.config, wanted.user_id)
     tree.find_folder(session, wanted.user_id, wanted.parent_id)
     folder_id, _ = tree.ensure_folders(session, wanted.user_id, wanted.parent_id, sent.path[:-1])
     taken = tree.take_file(session, wanted.user_id, folder_id, name, wanted.conflict)

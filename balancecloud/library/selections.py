@@ -21,6 +21,7 @@ def put_into_trash(
     What lies in another one of them goes with that.
     """
     tops = _outermost(session, user_id, node_ids)
+    session.scalars(nodes.locking(*tops)).all()  # at once, or the order would be each one's own
     for node_id in tops:
         trash.put(session, user_id, node_id)
     return tops

@@ -295,6 +295,8 @@ class JobFile:
     state: str
     stages: Stages
     error: JobError | None
+    can_cancel: bool = False  # by itself, while the others go on
+    can_retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

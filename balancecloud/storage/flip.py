@@ -10,8 +10,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import TableValuedAlias
 
 from balancecloud.errors import IntegrityError, LeaseLost
 from balancecloud.models.clouds import Chunk
@@ -19,7 +20,7 @@ from balancecloud.models.jobs import Job, JobEvent, Work
 from balancecloud.models.library import LeftVersion, Node, Upload, Version
 from balancecloud.models.people import User
 from balancecloud.models.states import JobKind, JobState, VersionState, WorkKind, WorkState
-from balancecloud.storage.completion import UNFINISHED, end_of
+from balancecloud.storage.completion import COUNTED, UNFINISHED, end_of
 from balancecloud.storage.figures import numbers, numbers_table
 from balancecloud.storage.hold import hold, hold_jobs, still_due
 from balancecloud.storage.work import Claim, finish
@@ -139,8 +140,10 @@ def _refuse_holes(session: Session, versions: Sequence[Any]) -> None:
 
 
 def _show(session: Session, versions: Sequence[Any]) -> None:
-    """Make each the one its file's node shows, unless a higher one is shown.
+    """Make each the one its file's node shows, unless a higher one is shown, or was stored before.
 
+    So a version that a person made current again stays so against late uploads, and gives way to
+    one that was begun after all that is stored.
     A copy begins its own file by that; the one it showed may be nobody's from now on.
     """
     highest: dict[uuid.UUID, int] = {}
@@ -158,14 +161,21 @@ def _show(session: Session, versions: Sequence[Any]) -> None:
     changed = case((Node.version.is_(None), Node.updated_at), else_=func.now())
     session.connection().execute(
         update(Node)
-        .where(Node.id == of.c.id, func.coalesce(Node.version, 0) < of.c.n)
+        .where(Node.id == of.c.id, func.coalesce(Node.version, 0) < of.c.n, ~_is_late(of))
         .values(file_id=Node.id, version=of.c.n, size=size.scalar_subquery(), updated_at=changed),
         numbers(highest),
-    )
     )
     left = [{"file_id": file_id} for node_id, file_id in locked if file_id != node_id]
     if left:
         session.execute(insert(LeftVersion), left)
+
+
+def _is_late(of: TableValuedAlias) -> ColumnElement[bool]:
+    """Say that a version begun later is stored already."""
+    later = select(Version.id).where(
+        Version.file_id == of.c.id, Version.number > of.c.n, Version.state.in_(COUNTED)
+    )
+    return later.exists()
 
 
 def _end_uploads(session: Session, versions: Sequence[Any]) -> dict[uuid.UUID, uuid.UUID]:

@@ -1,7 +1,8 @@
 """Holding a claim while its rows are changed, always in one order, so that nobody waits in a ring.
 
-The order of locks is: jobs, their work (by id), then versions, nodes, users, packs, accounts (by
-id), shards.
+The order of locks is: jobs, their work (who forms packs first, then by id), then versions, nodes
+(folders from the top down, then files by id), users, packs, accounts (by id), shards. Changing a
+row a second time in one transaction locks what it refers to as well: its job, where it has one.
 """
 
 import uuid
@@ -40,6 +41,12 @@ def _locking() -> Select[uuid.UUID]:
     """Return the statement of `lock_jobs`, put together once: every shard's mark asks for it."""
     these = Job.id.in_(bindparam("ids", expanding=True))
     return select(Job.id).where(these).order_by(Job.id).with_for_update()
+
+
+def lock_job_of(session: Session, work_id: uuid.UUID) -> None:
+    """Lock the job of some work, if it has one."""
+    job_id = select(Work.job_id).where(Work.id == work_id).scalar_subquery()
+    session.scalar(select(Job.id).where(Job.id == job_id).with_for_update())
 
 
 def still_due(session: Session, work_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:

@@ -20,7 +20,7 @@ from balancecloud.models.states import JobState, VersionState, WorkKind, WorkSta
 from balancecloud.storage import flip, outcome, spooled, version_keys, waiting
 from balancecloud.storage.clerk import Report
 from balancecloud.storage.completion import UNFINISHED
-from balancecloud.storage.hold import hold, hold_jobs, lock_jobs, still_due
+from balancecloud.storage.hold import hold, hold_jobs, lock_job_of, lock_jobs, still_due
 from balancecloud.storage.loads import Load, Member
 from balancecloud.storage.packing import VersionKeys
 from balancecloud.storage.pipeline import Pipeline
@@ -158,6 +158,8 @@ class _Settling:
         lease = self._tools.config.lease_seconds
         with self._lock:
             with self._tools.sessions.begin() as session:
+                # The row changes twice, which has the database lock its job: jobs come first.
+                lock_job_of(session, work_id)
                 # The batch counted this try already.
                 session.execute(
                     update(Work)

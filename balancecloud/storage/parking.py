@@ -178,7 +178,12 @@ def _postpone(
 
 
 def _in(seconds: float) -> ColumnElement[Any]:
-    return func.statement_timestamp() + timedelta(seconds=seconds)
+    """Return a time that is the same in all of a transaction, so that no row is parked twice.
+
+    At a row's second change the database locks its job against removal: whoever holds that job
+    just then may wait for this.
+    """
+    return func.now() + timedelta(seconds=seconds)
 
 
 def _show_in_versions(

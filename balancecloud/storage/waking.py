@@ -33,6 +33,12 @@ def revive_job(session: Session, job_id: uuid.UUID) -> list[uuid.UUID]:
     return _with_forming(session, _make_due(session, Work.job_id == job_id, waits, attempt=0))
 
 
+def revive_version(session: Session, version_id: uuid.UUID) -> list[uuid.UUID]:
+    """Make due at once, with all its tries before it, what was given up of one version."""
+    which = (Work.kind == WorkKind.STORE, Work.key == version_id, Work.state == WorkState.DEAD)
+    return _with_forming(session, _make_due(session, *which, attempt=0))
+
+
 def _make_due(session: Session, *which: ColumnElement[bool], **changes: Any) -> Sequence[Any]:
     """Change rows, locked in one order: who forms packs first, as it does, then by id."""
     first = Work.kind != WorkKind.FORM

@@ -12,7 +12,7 @@ from balancecloud.errors import NotFound
 from balancecloud.library import job_clearing, job_pausing, jobs
 from balancecloud.library.jobs import FILTERS, Watch
 from balancecloud.library.views import JobDetail
-from balancecloud.web import context
+from balancecloud.web import context, steering
 from balancecloud.web.api.respond import answer
 from balancecloud.web.conditional import unless_known
 from balancecloud.web.job_json import detail_json
@@ -88,7 +88,8 @@ def log(job_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/<uuid:job_id>/cancel")
 def cancel(job_id: uuid.UUID) -> ResponseReturnValue:
-    return _steer(jobs.cancel, job_id)
+    steering.cancel(job_id)
+    return redirect(f"/jobs/{job_id}", 303)
 
 
 @blueprint.post("/<uuid:job_id>/pause")
@@ -104,6 +105,18 @@ def resume(job_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.post("/<uuid:job_id>/retry")
 def retry(job_id: uuid.UUID) -> ResponseReturnValue:
     return _steer(jobs.retry, job_id)
+
+
+@blueprint.post("/<uuid:job_id>/files/<uuid:version_id>/cancel")
+def cancel_file(job_id: uuid.UUID, version_id: uuid.UUID) -> ResponseReturnValue:
+    steering.cancel_file(job_id, version_id)
+    return redirect(f"/jobs/{job_id}", 303)
+
+
+@blueprint.post("/<uuid:job_id>/files/<uuid:version_id>/retry")
+def retry_file(job_id: uuid.UUID, version_id: uuid.UUID) -> ResponseReturnValue:
+    steering.retry_file(job_id, version_id)
+    return redirect(f"/jobs/{job_id}", 303)
 
 
 def _steer(

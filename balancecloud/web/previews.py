@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from balancecloud.errors import IntegrityError, NotFound, StateConflict, Unavailable
 from balancecloud.library import nodes, previews, tree, versions
-from balancecloud.library.darkroom import Crowded, Picture
+from balancecloud.library.darkroom import Picture, Undeveloped
 from balancecloud.library.previews import SIZES, Preview
 from balancecloud.library.views import NodeView
 from balancecloud.web import context
@@ -35,6 +35,14 @@ DOT: Final = Picture(
     1,
     1,
     b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\0\0\0!\xf9\x04\x01\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;",
+)
+
+# One that may be made in a moment is two: the page's script asks for it again (static/app.js).
+LATER: Final = Picture(
+    "image/gif",
+    2,
+    1,
+    b"GIF89a\x02\0\x01\0\x80\0\0\0\0\0\0\0\0!\xf9\x04\x01\0\0\0\0,\0\0\0\0\x02\0\x01\0\0\x02\x02\x04\x0a\0;",
 )
 
 blueprint = Blueprint("previews", __name__, url_prefix="/files/<uuid:node_id>")
@@ -85,10 +93,10 @@ def picture(node_id: uuid.UUID) -> ResponseReturnValue:
     opened = opened_for_person(node_id)
     try:
         made = context.viewer().picture(opened, size, context.doorbell().ring)
-    except (Crowded, Unavailable, IntegrityError):
+    except (Undeveloped, Unavailable, IntegrityError) as problem:
         if size == "page":
             raise
-        made = None
+        made = LATER if isinstance(problem, Undeveloped) else None
     return _shown(made or DOT)
 
 

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.every_page, pytest.mark.timeout(3
 PORTO, LISBON = "Travel/Porto", "Travel/Lisbon 2026"
 PHOTOS, NOTES = f"{PORTO}/photos", f"{LISBON}/notes, all"
 MIDWAY = re.compile(r"^([5-9]\d|1\d\d) of 300 received")
+NAME_IS_TAKEN = "Failed to load resource: the server responded with a status of 409 (CONFLICT)"
 ANOTHER_TEXT = b"The ferry leaves at ten."
 
 
@@ -78,6 +79,7 @@ def test_a_newcomer_drops_a_folder_closes_the_tab_comes_back_and_keeps_every_byt
 
     live_with(back, contents, tmp_path)
     assert newcomer.complaints == []
+    assert set(back.complaints) == {NAME_IS_TAKEN}  # as the browser itself notes each of them
 
 
 def drop(visitor: Visitor, folder: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Response, expect
 
+from balancecloud.web.previews import LATER
 from tests.browser.rules import shift_of
 from tests.browser.visitor import Visitor
 from tests.library.hostile_files import HTML, SVG, picture, telling, tone
@@ -96,6 +97,17 @@ def test_what_can_be_shown_is_shown(library: Visitor) -> None:
     look_into(library, "letter.pdf")
     expect(page.locator("iframe")).to_have_attribute("title", "letter.pdf")
     assert library.complaints == []
+
+
+@pytest.mark.parametrize("visitor", [True], indirect=True, ids=["with scripts"])
+def test_a_small_picture_that_was_put_off_is_asked_for_again(library: Visitor) -> None:
+    page = library.page
+    put_off = {"content_type": "image/gif", "body": LATER.content}
+    page.route(re.compile("size=thumbnail$"), lambda route: route.fulfill(**put_off))
+    library.go("/files")
+    shown = page.get_by_role("row", name=re.compile("logo.png")).locator(".thumb img")
+    expect(shown).to_have_attribute("src", re.compile("again=1$"))
+    page.wait_for_function("image => image.naturalWidth > 2", arg=shown.element_handle())
 
 
 def test_nothing_that_a_file_holds_ever_runs(library: Visitor) -> None:

@@ -182,6 +182,8 @@ def test_trouble_with_reading_is_told_as_it_is_and_frees_the_seat(darkroom: Dark
 def test_both_sides_speak_alike() -> None:
     assert room.ASKED.format == developing.ASKED.format
     assert room.ANSWERED.format == developing.ANSWERED.format
+    with pytest.raises(NoPicture):
+        room._picture(developing.NONE)
 
 
 def test_an_album_keeps_what_was_asked_for_last_within_its_bytes() -> None:

@@ -9,6 +9,7 @@ from balancecloud.config import Config
 from balancecloud.errors import NotFound, StateConflict
 from balancecloud.library import nodes, versions
 from balancecloud.library.removal import empty_spool
+from tests.library.resumable import begin
 from tests.storage.world import Person, make_tools
 
 pytestmark = pytest.mark.real
@@ -66,6 +67,34 @@ def test_what_comes_in_after_that_is_shown(person: Person, file: uuid.UUID) -> N
     assert person.work() == []
 
     assert numbers(person, file) == [(4, True), (3, False), (2, False), (1, False)]
+
+
+def test_an_older_upload_that_ends_late_does_not_undo_a_restored_version(
+    person: Person, file: uuid.UUID
+) -> None:
+    late = begin(person, 10, "notes.txt")  # the fourth
+    person.upload(b"five", name="notes.txt")
+    assert person.work() == []
+    restore(person, file, 1)
+
+    late.send(0, 10)
+    assert person.work() == []
+
+    assert [number for number, is_current in numbers(person, file) if is_current] == [1]
+    assert numbers(person, file)[1] == (4, False)
+
+
+def test_an_upload_begun_after_all_that_is_stored_is_shown_though_one_was_restored(
+    person: Person, file: uuid.UUID
+) -> None:
+    late = begin(person, 10, "notes.txt")
+    restore(person, file, 1)
+    assert numbers(person, file)[-1] == (1, True)
+
+    late.send(0, 10)
+    assert person.work() == []
+
+    assert numbers(person, file)[0] == (4, True)
 
 
 def test_one_version_goes_for_good_with_its_shards_and_its_quota(

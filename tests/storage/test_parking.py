@@ -21,7 +21,7 @@ from balancecloud.models.clouds import CloudAccount
 from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Version
 from balancecloud.models.states import JobState, VersionState, WorkKind
-from balancecloud.storage import health, outcome, work
+from balancecloud.storage import health, outcome, runs, work
 from balancecloud.storage.figures import StoreProgress
 from balancecloud.storage.hold import still_due
 from balancecloud.storage.parking import Parking, park_beside
@@ -328,6 +328,21 @@ def test_an_account_may_come_back_while_its_packs_begin_to_be_formed(hands: Hand
         session.execute(update(Version).values(state=VersionState.STORING))
         session.commit()
         woken.result(20)
+
+
+def test_small_chunks_are_parked_while_an_upload_holds_their_job(hands: Hands) -> None:
+    person = waiting_small_file(hands)
+    person.make_due()
+    claim = person.claim()
+    assert claim.kind is WorkKind.FORM
+
+    with ThreadPoolExecutor(1) as pool, person.tools.sessions() as session:
+        session.scalars(select(Job.id).with_for_update()).all()
+        pool.submit(outcome.settle, person.tools, claim, NoPlace()).result(5)
+        # As the upload's last byte has: it waits for whoever forms packs, who waits for nobody.
+        runs.queue_forming(session, person.tools.config, person.user_id)
+        session.commit()
+    assert min(due_in(person)) <= 0
 
 
 def test_an_account_may_come_back_while_its_packs_could_not_be_formed(hands: Hands) -> None:

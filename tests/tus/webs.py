@@ -50,10 +50,10 @@ class Web:
         wait_until(self._answers, START_SECONDS)
 
     def kill(self) -> None:
-        if self.process is not None:
+        if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-            self.process = None
+        self.process = None
 
     def _answers(self) -> bool:
         assert self.process

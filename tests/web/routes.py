@@ -79,6 +79,8 @@ PAGES = {
     "jobs.pause": Route("signed_in", names=_of("job_id", "job")),
     "jobs.resume": Route("signed_in", names=_of("job_id", "job")),
     "jobs.retry": Route("signed_in", names=_of("job_id", "job")),
+    "jobs.cancel_file": Route("signed_in", names=_of("job_id", "job")),
+    "jobs.retry_file": Route("signed_in", names=_of("job_id", "job")),
     "files.root": Route("signed_in"),
     "files.folder": Route("signed_in", names=_of("folder_id", "folder")),
     "search.index": Route("signed_in"),

@@ -1,9 +1,11 @@
 """What previews answer, to whom, and under which policy."""
 
+import contextlib
 import io
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -12,8 +14,10 @@ from sqlalchemy import delete, event, select, update
 from werkzeug.test import TestResponse
 
 from balancecloud.extensions import db
+from balancecloud.library import darkroom, previews
 from balancecloud.models.library import Node, SpoolPart, Upload, Version
 from balancecloud.models.states import VersionState
+from balancecloud.web.context import KEY
 from balancecloud.web.security import CONTENT_POLICY
 from tests.library.hostile_files import HTML, MARK, SVG, bomb, picture, telling, tone
 from tests.web.browser import Browser
@@ -23,6 +27,7 @@ pytestmark = pytest.mark.real
 SANDBOX = "sandbox; default-src 'none'"
 PDF = b"%PDF-1.4\n" + HTML + b"\n%%EOF\n"
 Put = Callable[[str, bytes], str]
+Silenced = Callable[[], contextlib.AbstractContextManager[None]]
 
 
 @pytest.fixture
@@ -107,6 +112,66 @@ def test_what_makes_no_picture_is_said_and_nothing_of_it_is_served(
             assert Image.open(io.BytesIO(answer.data)).size == (1, 1)
         assert owner.get(f"{address}/content").status_code == 409
         assert owner.get(f"{address}/lines").data == b""
+
+
+# Takes what it is given and ends without a word, as a decoder that was killed.
+SILENT = """
+import socket, sys
+control = socket.socket(fileno=int(sys.argv[1]))
+while given := socket.recv_fds(control, 1, 1)[1]:
+    with socket.socket(fileno=given[0]) as wire:
+        while wire.recv(1 << 20):
+            pass
+"""
+
+
+@pytest.fixture
+def silenced(app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Silenced]:
+    """Within it whoever decodes pictures is killed each time; it works again afterwards."""
+    script = tmp_path / "silent.py"
+    script.write_text(SILENT)
+    room = app.extensions[KEY].viewer.darkroom
+
+    @contextlib.contextmanager
+    def silenced() -> Iterator[None]:
+        with monkeypatch.context() as patched:
+            patched.setattr(darkroom, "SCRIPT", script)
+            room.close()
+            yield
+        room.close()
+
+    yield silenced
+    room.close()
+
+
+def size_of(answer: TestResponse) -> tuple[int, int]:
+    assert_sealed_off(answer)
+    return Image.open(io.BytesIO(answer.data)).size
+
+
+def test_a_picture_whose_decoder_was_killed_is_made_another_time(
+    owner: Browser, put: Put, silenced: Silenced
+) -> None:
+    address = put("a.jpg", telling())
+    with silenced():
+        assert size_of(owner.get(f"{address}/picture?size=thumbnail")) == (2, 1)
+        assert "Reload this page to try again." in owner.get(address).text
+        assert owner.get(f"{address}/picture").status_code == 503
+
+    assert size_of(owner.get(f"{address}/picture?size=thumbnail&again=1")) == (40, 60)
+    assert '<img class="shown"' in owner.get(address).text
+
+
+def test_a_picture_that_kills_every_decoder_is_none(
+    owner: Browser, put: Put, silenced: Silenced
+) -> None:
+    address = put("a.jpg", telling())
+    thumbnail = f"{address}/picture?size=thumbnail"
+    with silenced():
+        sizes = [size_of(owner.get(thumbnail)) for _ in range(previews.MOST_TRIES)]
+
+    assert sizes == [(2, 1)] * (previews.MOST_TRIES - 1) + [(1, 1)]
+    assert size_of(owner.get(thumbnail)) == (1, 1)
 
 
 def test_t_15_markup_is_shown_as_text(owner: Browser, put: Put) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from balancecloud.errors import StateConflict
 from balancecloud.library import job_pausing, jobs
-from balancecloud.web import context
+from balancecloud.web import context, steering
 from balancecloud.web.api.calls import Content, answers
 from balancecloud.web.api.respond import answer, query
 from balancecloud.web.api.schemas import OneOf
@@ -57,7 +57,8 @@ def events(job_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.post("/<uuid:job_id>/cancel")
 @answers({202: Job}, refusals=(StateConflict,))
 def cancel(job_id: uuid.UUID) -> ResponseReturnValue:
-    return _accept(jobs.cancel, job_id)
+    steering.cancel(job_id)
+    return _accepted(job_id)
 
 
 @blueprint.post("/<uuid:job_id>/pause")
@@ -86,4 +87,9 @@ def _accept(
     for work_id in act(session, person.id, job_id):
         context.ring_after_commit(work_id)
     session.flush()
-    return answer(job_json(jobs.job_view(session, context.progress(), person.id, job_id)), 202)
+    return _accepted(job_id)
+
+
+def _accepted(job_id: uuid.UUID) -> ResponseReturnValue:
+    job = jobs.job_view(context.session(), context.progress(), context.person().id, job_id)
+    return answer(job_json(job), 202)

@@ -23,7 +23,12 @@ from balancecloud.library.batches import Group
 from balancecloud.library.names import clean_name, split_path
 from balancecloud.library.resumable_views import Standing, Unfinished
 from balancecloud.library.resumables import Sent
-from balancecloud.library.upload_errors import BadUploadHeader, OffsetConflict, UnsupportedTus
+from balancecloud.library.upload_errors import (
+    BadUploadHeader,
+    OffsetConflict,
+    UnsupportedTus,
+    UploadLocked,
+)
 from balancecloud.library.uploads import Wanted
 from balancecloud.web import context, tus_headers
 from balancecloud.web.api import tus_calls
@@ -90,7 +95,7 @@ def create() -> ResponseReturnValue:
         response = _place(begun.standing)
         response.headers["Upload-Job"] = str(begun.job_id)
         if has_body:
-            ended = _receive(begun.standing, 0, body, checksum)
+            ended = _receive_first(begun.standing, body, checksum)
             response.headers["Upload-Offset"] = str(ended.offset)
         return response
 
@@ -215,6 +220,17 @@ def _patch(standing: Standing, body: Body | None) -> Response:
     elif offset != standing.length or request.content_length:
         raise OffsetConflict
     return _say(standing, 204)
+
+
+def _receive_first(standing: Standing, body: Body | None, checksum: Checksum | None) -> Ended:
+    """Take in what came with the announcement; where that fails, nothing was announced."""
+    try:
+        return _receive(standing, 0, body, checksum)
+    except UploadLocked:
+        raise  # its sender found it in the list, and sends it already
+    except BaseException:
+        giving_up.take_back(context.gateway(), standing.id)
+        raise
 
 
 def _receive(

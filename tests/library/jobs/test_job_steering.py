@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from balancecloud.errors import StateConflict
-from balancecloud.library import jobs
+from balancecloud.library import giving_up, jobs
 from balancecloud.live.progress import ProgressStore
 from balancecloud.models.jobs import Job, Work
 from balancecloud.models.states import JobState, WorkState
@@ -18,7 +18,9 @@ pytestmark = pytest.mark.real
 
 def cancel(person: Person, job_id: uuid.UUID) -> list[uuid.UUID]:
     with person.tools.sessions.begin() as session:
-        return jobs.cancel(session, person.user_id, job_id)
+        cancelling = jobs.cancel(session, person.user_id, job_id)
+    giving_up.empty(person.tools, cancelling.upload_ids)
+    return list(cancelling.work_ids)
 
 
 def retry(person: Person, job_id: uuid.UUID) -> list[uuid.UUID]:
@@ -56,6 +58,7 @@ def test_a_job_nobody_has_in_hand_is_cancelled_at_once(person: Person) -> None:
 
     assert person.job(arrived.job_id).state is JobState.CANCELLED
     assert person.user().reserved_bytes == 0
+    assert list(person.tools.spool.uploads()) == []
 
 
 def test_an_upload_under_way_is_left_to_its_request(person: Person) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from balancecloud.extensions import db
 from balancecloud.library import giving_up
 from balancecloud.web.context import KEY
-from tests.web.tus.sender import BODY, Sender, encoded, metadata
+from tests.web.tus.sender import BODY, Sender, encoded, metadata, some_id
 
 pytestmark = pytest.mark.real
 
@@ -307,22 +307,43 @@ def test_a_checksum_of_another_kind_is_refused(sender: Sender) -> None:
     assert sender.offset(path) == 0
 
 
-def test_a_creation_whose_bytes_are_damaged_stays_empty(sender: Sender) -> None:
+def test_a_checksum_without_bytes_has_nothing_to_check(sender: Sender) -> None:
     answer = sender.create(
         10,
         **{"Content-Type": BODY, "Upload-Checksum": f"sha1 {encoded(b'x' * 20)}"},
     )
-    assert answer.status_code == 201  # without a body there is nothing to check
 
-    damaged = sender.call(
+    assert answer.status_code == 201
+    assert [one["offset"] for one in sender.listed()] == [0]
+
+
+def send_damaged(sender: Sender, name: str, **told: str) -> int:
+    answer = sender.call(
         "POST",
         "/api/uploads",
         CONTENT,
         Content_Type=BODY,
         Upload_Length=10,
         Upload_Checksum=f"sha1 {encoded(b'x' * 20)}",
-        Upload_Metadata=metadata(filename="b"),
+        Upload_Metadata=metadata(filename=name, **told),
     )
+    return answer.status_code
 
-    assert damaged.status_code == 460
-    assert [one["offset"] for one in sender.listed()] == [0, 0]
+
+def test_a_creation_whose_bytes_are_damaged_leaves_nothing(sender: Sender) -> None:
+    assert send_damaged(sender, "a") == 460
+
+    assert (sender.listed(), sender.files(), sender.jobs(), sender.reserved()) == ([], [], [], 0)
+
+
+def test_a_batch_goes_on_after_a_creation_that_failed(sender: Sender) -> None:
+    batch = some_id()
+    assert send_damaged(sender, "a", batch=batch) == 460
+    first = sender.begin(10, "a", batch=batch)
+    assert send_damaged(sender, "b", batch=batch) == 460
+    second = sender.begin(10, "b", batch=batch)
+
+    assert [sender.patch(path, 0, CONTENT).status_code for path in (first, second)] == [204, 204]
+    [job] = sender.jobs()
+    files = job["progress"]["files"]
+    assert (files["total"], files["failed"], job["error"]) == (2, 0, None)
