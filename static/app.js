@@ -86,7 +86,8 @@ function openLink(event) {
 }
 
 /** Show that page's <main> in the dialog. It is read as a document: no text becomes markup here. */
-function openPage(address) {
+function openPage(path) {
+  const address = new URL(path, location).href;
   const request = new XMLHttpRequest();
   request.open("GET", address);
   request.responseType = "document";
@@ -120,7 +121,7 @@ function name(heading) {
 /** Follow the link of this page that leads there, as a click does; else go to the address. */
 function follow(link, address, asDialog = false) {
   if (link) link.click();
-  else if (asDialog) openPage(new URL(address, location).href);
+  else if (asDialog) openPage(address);
   else location.assign(address);
 }
 
@@ -137,7 +138,7 @@ function up() {
 
 const ANYWHERE = {
   "/": search,
-  "?": () => openPage(new URL("/help/keys", location).href),
+  "?": () => openPage("/help/keys"),
   g: () => (began = performance.now()),
   u: () => follow(document.querySelector("main .head a[href$='/upload']"), "/files/upload"),
   n: () => follow(document.querySelector("main .head a[href^='/files/new-folder']"), "/files/new-folder", true),
@@ -183,7 +184,7 @@ function enter() {
 function rename() {
   const row = meant();
   if (!row) return false;
-  openPage(new URL(`/files/${row.dataset.node}/rename`, location).href);
+  openPage(`/files/${row.dataset.node}/rename`);
 }
 
 /** What is ticked goes together; else the row with the focus goes alone. */
@@ -192,7 +193,7 @@ function move() {
   const row = here();
   if (!row) return false;
   const parent = row.dataset.in && `?to=${row.dataset.in}`;
-  openPage(new URL(`/files/${row.dataset.node}/move${parent}`, location).href);
+  openPage(`/files/${row.dataset.node}/move${parent}`);
 }
 
 function remove() {
