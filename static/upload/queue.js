@@ -290,13 +290,11 @@ async function readable(file) {
   return !file.size || file.slice(0, 1).arrayBuffer().then(() => true, () => false);
 }
 
-/** A random id, also where the page came without HTTPS and `crypto.randomUUID` is not there. */
+/** A random id, also where the page came without HTTPS: the address of a blob ends with one, `crypto.randomUUID` is not there. */
 function uuid() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  const address = URL.createObjectURL(new Blob());
+  URL.revokeObjectURL(address);
+  return address.slice(-36);
 }
 
 // --- one file on its way by tus ---------------------------------------------------------------
