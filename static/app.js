@@ -55,6 +55,10 @@ async function showLines(place) {
   if (answer?.ok) place.textContent = await answer.text();
 }
 
+/** How long a cloud asked us to wait: the page that comes next tells it anew. */
+setInterval(() => {
+  for (const left of document.querySelectorAll("[data-left]")) left.textContent = Math.max(0, left.textContent - 1);
+}, 1000);
 localise(document);
 for (const place of document.querySelectorAll("[data-lines]")) showLines(place);
 document.addEventListener("localise", (event) => localise(event.target));

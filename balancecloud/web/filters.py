@@ -17,6 +17,7 @@ from balancecloud.web import lanes
 UNITS: Final = ("B", "KB", "MB", "GB", "TB", "PB")
 MINUTE: Final = 60
 HOUR: Final = 3600
+COUNTED_SECONDS: Final = 100
 
 
 def register(app: Flask, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -135,9 +136,19 @@ def time_of_day(at: datetime) -> Markup:
 def worded(words: Words, now: datetime) -> Markup:
     """Return a sentence, its times as `<time>`; a script prints them in the browser's zone."""
     return Markup("").join(
-        escape(part) if isinstance(part, str) else _time(part, moment(part, now), "moment")
+        escape(part)
+        if isinstance(part, str)
+        else _time(part, moment(part, now), "moment") + _countdown(part, now)
         for part in words
     )
+
+
+def _countdown(at: datetime, now: datetime) -> Markup:
+    """Return how many seconds are left until soon; a script counts them down."""
+    seconds = math.ceil((at - now).total_seconds())
+    if not 0 < seconds < COUNTED_SECONDS:
+        return Markup("")
+    return Markup(' (<span data-left="">{}</span> s)').format(seconds)
 
 
 def _time(at: datetime, text: str, local: str) -> Markup:

@@ -127,14 +127,10 @@ export class View {
     const states = new Set(open.map(({ state }) => state));
     if (this.queue.refusesTus) return "refused";
     if (this.queue.signedOut) return "signedout";
-    if (!open.length) return this.isMixed() ? "mixed" : done === 1 ? "one" : "all";
+    if (!open.length) return this.queue.entries.length > done ? "mixed" : done === 1 ? "one" : "all";
     if (states.size === 1 && states.has("needs")) return "asks";
     if ([...states].every((state) => state === "paused" || state === "needs")) return "halted";
     return open.length === 1 && this.queue.entries.length === 1 ? "going" : "goingmany";
-  }
-
-  isMixed() {
-    return this.queue.entries.some(({ state }) => state !== "done");
   }
 
   /** Put it on the page, and tell it those who listen: only when it is another one than before. */
