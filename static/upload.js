@@ -9,6 +9,7 @@ const refusal = document.querySelector("[data-refusal]");
 const banner = document.querySelector("[data-dropto]");
 const REMEMBERED = "uploads"; // set while bytes are on the device: a new tab looks for what stopped
 const LISTED = 200;
+const UNITS = ["B", "KB", "MB", "GB", "TB"];
 
 let dropped = [];
 let desk = null;
@@ -20,15 +21,15 @@ function open() {
   return desk;
 }
 
-function furnish([{ Queue }, { View, size }]) {
+function furnish([{ Queue }, { View }]) {
   const { person, limit } = place.dataset;
   const token = form.querySelector("[name=csrf_token]").value;
   queue = new Queue({ tus: globalThis.tus, token, person, limit: Number(limit) }, () => {
     view.later();
     remember();
   });
-  const view = new View(place, queue);
-  return { size, view };
+  const view = new View(place, queue, size);
+  return view;
 }
 
 function remember() {
@@ -44,11 +45,20 @@ function everything() {
   return [...picked, ...dropped];
 }
 
+/** A size as the pages print them: floored to three figures. */
+function size(bytes) {
+  const unit = bytes < 1024 ? 0 : Math.min(4, Math.floor(Math.log2(bytes) / 10));
+  const value = bytes / 1024 ** unit;
+  const figures = 10 ** (value < 10 ? 2 : value < 100 ? 1 : 0);
+  return `${Math.floor(value * figures) / figures} ${UNITS[unit]}`;
+}
+
 const total = (files) => files.reduce((sum, { file }) => sum + file.size, 0);
 
-async function list() {
+/** Shown in the moment of choosing: what comes later would move the button from under the pointer. */
+function list() {
+  open().catch(() => {}); // told when it is needed
   const all = everything();
-  const { size } = await open();
   const line = ({ file, path }) => {
     const item = document.createElement("li");
     item.append(...[path, size(file.size)].map((text) => Object.assign(document.createElement("span"), { textContent: text })));
@@ -61,7 +71,8 @@ async function list() {
 
 /** Hand over what was brought; what can't fit is said before a byte is sent. */
 async function send(files, parent) {
-  const { size, view } = await open();
+  const view = await open().catch(() => refuse(place.dataset.broken));
+  if (!view) return;
   if (files.length === 0) return refuse(form.dataset.empty);
   const free = place.dataset.free - queue.reserved;
   if (place.dataset.free && queue.fresh(files) > free) {
@@ -107,7 +118,7 @@ function rowOf(event) {
 function hover(event) {
   if (!brings(event)) return;
   event.preventDefault();
-  open();
+  open().catch(() => {});
   document.body.classList.add("over");
   const row = rowOf(event);
   if (row !== over) over?.classList.remove("over");

@@ -120,10 +120,10 @@ class AccountTokens:
                 select(CloudAccount, left).where(CloudAccount.id == self._account_id)
             ).one_or_none()
         if found is None:
-            raise SignInAgain
+            raise health.GrantKnownDead
         row, seconds_left = found
         if row.state in _DEAD or row.wrapped_token is None:
-            raise SignInAgain
+            raise health.GrantKnownDead
         place = TokenPlace(row.user_id, row.id, row.provider, row.token_version)
         tokens = unseal_tokens(self._vault.keys, place, row.wrapped_token)
         return _Kept(tokens, place, float(seconds_left or 0))
@@ -137,9 +137,9 @@ class AccountTokens:
         """Ask the provider; None when the row has changed meanwhile and is to be read again."""
         try:
             tokens = self._grants.refresh(kept.tokens)
-        except SignInAgain:
+        except SignInAgain as error:
             if self._note_dead(kept):
-                raise
+                raise health.GrantKnownDead(error.sentence) from error
             return None
         except BaseException:
             self._release(kept, owner)

@@ -15,7 +15,7 @@ from balancecloud.clouds.oauth import AccessTokens
 from balancecloud.clouds.provider import Provider
 from balancecloud.clouds.registry import Account, Installation, grants_of
 from balancecloud.clouds.stack import Known, Stacked, open_stacked
-from balancecloud.errors import ClientRefused, SignInAgain, Temporary
+from balancecloud.errors import ClientRefused, Temporary
 from balancecloud.library.account_tokens import AccountTokens, TokenVault
 from balancecloud.library.upload_sessions import KeptUploadSessions
 from balancecloud.models.clouds import CloudAccount
@@ -101,7 +101,7 @@ class OpenAccounts:
         if found is None or found[0].state is AccountState.UNLINKED:
             # Not closed: another thread may be in the middle of a last request.
             self._opened.pop(account_id, None)
-            raise SignInAgain
+            raise health.GrantKnownDead
         return _Row(found[0], max(0.0, float(found[1] or 0)))
 
     def _open(self, row: CloudAccount) -> Stacked:

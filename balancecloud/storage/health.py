@@ -61,14 +61,19 @@ PASSING = (AccountState.HEALTHY, AccountState.SLOWED, AccountState.SILENT)
 _SET_APART = (AccountState.FULL, AccountState.DRAINING)
 
 
+class GrantKnownDead(SignInAgain):
+    """The account's row said so itself: no news, and old by when it is told, perhaps."""
+
+
 def note_failure(session: Session, account_id: uuid.UUID, error: ProviderError) -> None:
     """Write down what an account's failure says about the account as a whole.
 
     An error that concerns one object only (missing, damaged, differing) changes nothing, nor does
-    one of our own gate: nobody was asked.
+    one of our own gate: nobody was asked. What the row said itself may be old by now: the
+    account may have been linked again since.
     """
     match error:
-        case Temporary(is_own=True):
+        case Temporary(is_own=True) | GrantKnownDead():
             pass
         case Throttled():
             _note_throttled(session, account_id, error.retry_after)

@@ -3,12 +3,11 @@
 const LISTED = 100;
 const OVER = ["done", "failed", "cancelled", "skipped"];
 const GOING = ["waiting", "sending", "retrying", "locked"];
-const UNITS = ["B", "KB", "MB", "GB", "TB"];
 const rows = new WeakMap();
 
 export class View {
-  constructor(place, queue) {
-    Object.assign(this, { place, queue, said: "", timer: 0 });
+  constructor(place, queue, size) {
+    Object.assign(this, { place, queue, size, said: "", timer: 0 });
     this.list = this.find("[data-queue]");
     this.row = this.find("template[data-row]").content.firstElementChild;
     this.chips = this.find("template[data-chips]").content;
@@ -93,10 +92,10 @@ export class View {
 
   /** What is to be said of a file below its name. */
   tell({ state, words, reason, file, received, carriedOn }) {
-    const figures = this.words("figures", { part: size(received), whole: size(file.size) });
-    if (state === "failed") return words ?? this.words(reason, { limit: size(this.queue.limit) });
+    const figures = this.words("figures", { part: this.size(received), whole: this.size(file.size) });
+    if (state === "failed") return words ?? this.words(reason, { limit: this.size(this.queue.limit) });
     if (state === "locked") return this.words(state);
-    if (state === "needs" || OVER.includes(state) || (state === "waiting" && !received)) return size(file.size);
+    if (state === "needs" || OVER.includes(state) || (state === "waiting" && !received)) return this.size(file.size);
     if (state === "retrying") return `${figures} · ${this.words("retrying")}`;
     return carriedOn ? `${figures} · ${this.words("carried")}` : figures;
   }
@@ -115,7 +114,7 @@ export class View {
     bar.setAttribute("aria-valuenow", percent);
     bar.querySelector(".s").setAttribute("width", `${percent}%`);
     bar.querySelector(".o").setAttribute("width", `${whole ? Math.floor((sent * 100) / whole) : 100}%`);
-    const values = { done, n: entries.length, part: size(received), whole: size(whole), percent };
+    const values = { done, n: entries.length, part: this.size(received), whole: this.size(whole), percent };
     put(this.find("[data-figure]"), this.words("sum", values));
     bar.setAttribute("aria-valuetext", this.words("sum", values));
     this.say(this.headline(open, done), values);
@@ -169,7 +168,7 @@ export class View {
     const note = this.find("[data-stopped-ones]");
     note.hidden = !stopped.length;
     put(note.querySelector("strong"), this.words(stopped.length === 1 ? "stopped" : "stoppedmany", { n: stopped.length }));
-    const names = stopped.slice(0, 3).map(({ path, size: whole, offset }) => this.words("stop", { path, part: size(offset), whole: size(whole) }));
+    const names = stopped.slice(0, 3).map(({ path, size: whole, offset }) => this.words("stop", { path, part: this.size(offset), whole: this.size(whole) }));
     const list = note.querySelector("ul");
     if (list.textContent === names.join("")) return;
     list.replaceChildren(...names.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
@@ -195,14 +194,6 @@ export class View {
     const isSeen = (one) => one.checkVisibility({ visibilityProperty: true });
     if (!isSeen(button)) ([...(row ?? this.place).querySelectorAll("button")].find(isSeen) ?? this.find("h2")).focus();
   }
-}
-
-/** A size as the pages print them: floored to three figures. */
-export function size(bytes) {
-  const unit = bytes < 1024 ? 0 : Math.min(4, Math.floor(Math.log2(bytes) / 10));
-  const value = bytes / 1024 ** unit;
-  const figures = 10 ** (value < 10 ? 2 : value < 100 ? 1 : 0);
-  return `${Math.floor(value * figures) / figures} ${UNITS[unit]}`;
 }
 
 function fill(sentence, values) {

@@ -79,4 +79,9 @@ def _what_waits(house: SoakHouse) -> list[str]:
     SELECT w.kind, w.run, w.state, w.due_at - now() AS due_in, w.attempt, w.reason, j.state
     FROM work w LEFT JOIN jobs j ON j.id = w.job_id WHERE w.state <> 'done' LIMIT 20
     """
-    return [str(tuple(row)) for row in house.rows(query)]
+    accounts = """
+    SELECT provider, state, state_reason, now() - state_since, paused_until - now(), token_version,
+      (SELECT count(*) FROM shards WHERE account_id = a.id) AS shards
+    FROM cloud_accounts a
+    """
+    return [str(tuple(row)) for row in (*house.rows(query), *house.rows(accounts))]

@@ -23,6 +23,7 @@ from balancecloud.library.gateway import Gateway
 from balancecloud.library.linking import Linker
 from balancecloud.models.clouds import CloudAccount
 from balancecloud.models.states import AccountState
+from balancecloud.storage import health
 from tests.library.accounts.refreshing import THREADS, settings_of
 from tests.library.accounts.world import Sim, link, new_address, row_of
 
@@ -218,6 +219,23 @@ def test_a_grant_that_is_really_dead_asks_for_the_person(
     with pytest.raises(SignInAgain):
         tokens_at(gateway, onedrive, rotating).current()
     assert row_of(gateway, onedrive).state is AccountState.SIGN_IN_AGAIN
+
+
+def test_a_refusal_told_after_the_person_signed_in_again_is_no_news(
+    gateway: Gateway, onedrive: uuid.UUID, rotating: Rotating
+) -> None:
+    rotating.living = "revoked"
+    refusals = []
+    for _ in range(2):  # of the provider itself, then out of the row
+        with pytest.raises(SignInAgain) as refusal:
+            tokens_at(gateway, onedrive, rotating).current()
+        refusals.append(refusal.value)
+    with gateway.sessions.begin() as session:
+        health.note_restored(session, onedrive)
+    for late in refusals:
+        with gateway.sessions.begin() as session:
+            health.note_failure(session, onedrive, late)
+    assert row_of(gateway, onedrive).state is AccountState.HEALTHY
 
 
 def test_threads_of_one_process_do_not_wait_one_after_another(
