@@ -13,6 +13,7 @@ from balancecloud.clock import SYSTEM_CLOCK, Clock
 from balancecloud.library import previews
 from balancecloud.library.wording import Words, moment
 from balancecloud.web import lanes
+from balancecloud.web.devices import device
 
 UNITS: Final = ("B", "KB", "MB", "GB", "TB", "PB")
 MINUTE: Final = 60
@@ -38,6 +39,7 @@ def register(app: Flask, clock: Clock = SYSTEM_CLOCK) -> None:
         "drawn": lanes.draw_chunk_map,
         "has_thumbnail": previews.has_thumbnail,
         "glance": previews.glance,
+        "device": device,
     }
     for name, function in filters.items():
         app.add_template_filter(function, name)

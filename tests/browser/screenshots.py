@@ -52,6 +52,7 @@ REHEARSED: Final = {
     "job-retrying": "job-retrying",
     "jobs-states": "jobs",
     "zip-refused": "zip-refused",
+    "search-narrowed": "search-narrowed",
     "preview-lost": "preview-lost",
     "preview-unreadable": "preview-unreadable",
     "move-refused": "move-refused",

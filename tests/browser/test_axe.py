@@ -12,7 +12,7 @@ from tests.browser.rules import (
 )
 from tests.browser.test_access import WHOLE, opened
 
-pytestmark = [pytest.mark.browser, pytest.mark.every_page, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.every_page, pytest.mark.timeout(1200)]
 
 # Of what floats over or scrolls within the page axe cannot tell what lies behind it. Those parts
 # wear the same colours as the others, which are judged with nothing open.
