@@ -101,7 +101,7 @@ def test_check_24_a_cloud_that_asks_for_patience_is_told_of_and_the_others_go_on
     owner.upload(film)
     page.evaluate(WATCH)
     answer = {"kind": "answer", "status": 429, "retry_after_s": TOLD_SECONDS}
-    met = {"provider": "microsoft", "account": clouds[1], "route": "upload.*", "times": 1}
+    met = {"provider": "microsoft", "account": clouds[1], "method": "PUT", "times": 1}
     sky.add_rule({"name": "patience", **met, "effect": answer})
 
     def refused() -> list[dict[str, Any]]:
