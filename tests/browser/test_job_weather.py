@@ -59,10 +59,10 @@ def weathered(
 
 @pytest.fixture
 def clouds(weathered: SoakHouse) -> Iterator[list[str]]:
-    """Addresses of three accounts that nobody else has, each as slow as 1 MB a second."""
+    """Addresses of three accounts that nobody else has, each so slow that a job takes a minute."""
     addresses = [f"{secrets.token_hex(4)}@example.com" for _ in CLOUDS]
     for (provider, _), address in zip(CLOUDS, addresses, strict=True):
-        weathered.sky.set_conditions(provider, address, up_bytes_s=1e6)
+        weathered.sky.set_conditions(provider, address, up_bytes_s=3e5)
     yield addresses
     weathered.sky.clear(seed=1)
 
@@ -87,7 +87,7 @@ def film(tmp_path: Path) -> Path:
     return path
 
 
-def wait_until(page: Page, is_so: Callable[[], object], seconds: float = 60) -> None:
+def wait_until(page: Page, is_so: Callable[[], object], seconds: float = 90) -> None:
     until = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < until
