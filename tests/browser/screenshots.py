@@ -59,6 +59,8 @@ REHEARSED: Final = {
     "jobs-states": "jobs",
     "zip-refused": "zip-refused",
     "search-narrowed": "search-narrowed",
+    "unlink": "unlink",
+    "confirm-password": "confirm-password",
     "preview-lost": "preview-lost",
     "preview-unreadable": "preview-unreadable",
     "move-refused": "move-refused",
@@ -244,15 +246,12 @@ def photograph_job(scene: Scene, large: Path) -> None:
 
 
 def photograph_the_rest(scene: Scene, travel: str) -> None:
-    scene.visitor.go("/clouds")
-    unlink = scene.visitor.page.locator(".account a").first.get_attribute("href") or ""
     scene.visitor.go("/storage")
     asked = scene.visitor.page.get_by_role("link", name=THIS_ONE)
     answer = asked.first.get_attribute("href") or ""
     scene.take(
         {
             "clouds": "/clouds",
-            "unlink": unlink,
             "link": "/clouds/link/onedrive",
             "storage": "/storage",
             "storage-map": "/storage/map",
