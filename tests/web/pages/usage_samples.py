@@ -74,7 +74,7 @@ USAGE_PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
     ),
     "search-near": (
         "files/search.html",
-        searched(samples.FULL_PAGE, q="tr", **{"from": str(uuid.UUID(int=301))}),
+        searched(samples.FOLDER_PAGE, q="tr", **{"from": str(uuid.UUID(int=301))}),
     ),
     "search-nothing": ("files/search.html", searched(samples.EMPTY_ROOT, q="zzz")),
     "search-blank": ("files/search.html", searched(samples.EMPTY_ROOT)),
