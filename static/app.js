@@ -69,6 +69,11 @@ function askAgain(picture) {
 const pictures = "img[src*='/preview/picture']";
 document.addEventListener("load", ({ target }) => target.matches?.(pictures) && askAgain(target), true);
 for (const picture of document.querySelectorAll(pictures)) askAgain(picture);
+
+/** How long a cloud asked us to wait: the page that comes next tells it anew. */
+setInterval(() => {
+  for (const left of document.querySelectorAll("[data-left]")) left.textContent = Math.max(0, left.textContent - 1);
+}, 1000);
 localise(document);
 for (const place of document.querySelectorAll("[data-lines]")) showLines(place);
 document.addEventListener("localise", (event) => localise(event.target));
@@ -100,7 +105,8 @@ function openLink(event) {
 }
 
 /** Show that page's <main> in the dialog. It is read as a document: no text becomes markup here. */
-function openPage(address) {
+function openPage(path) {
+  const address = new URL(path, location).href;
   const request = new XMLHttpRequest();
   request.open("GET", address);
   request.responseType = "document";
@@ -134,7 +140,7 @@ function name(heading) {
 /** Follow the link of this page that leads there, as a click does; else go to the address. */
 function follow(link, address, asDialog = false) {
   if (link) link.click();
-  else if (asDialog) openPage(new URL(address, location).href);
+  else if (asDialog) openPage(address);
   else location.assign(address);
 }
 
@@ -151,7 +157,7 @@ function up() {
 
 const ANYWHERE = {
   "/": search,
-  "?": () => openPage(new URL("/help/keys", location).href),
+  "?": () => openPage("/help/keys"),
   g: () => (began = performance.now()),
   u: () => follow(document.querySelector("main .head a[href$='/upload']"), "/files/upload"),
   n: () => follow(document.querySelector("main .head a[href^='/files/new-folder']"), "/files/new-folder", true),
@@ -197,7 +203,7 @@ function enter() {
 function rename() {
   const row = meant();
   if (!row) return false;
-  openPage(new URL(`/files/${row.dataset.node}/rename`, location).href);
+  openPage(`/files/${row.dataset.node}/rename`);
 }
 
 /** What is ticked goes together; else the row with the focus goes alone. */
@@ -206,7 +212,7 @@ function move() {
   const row = here();
   if (!row) return false;
   const parent = row.dataset.in && `?to=${row.dataset.in}`;
-  openPage(new URL(`/files/${row.dataset.node}/move${parent}`, location).href);
+  openPage(`/files/${row.dataset.node}/move${parent}`);
 }
 
 function remove() {

@@ -6,7 +6,7 @@ const HIDDEN_FOR_LONG = 60_000;
 const AFTER_A_FAILURE = 5_000;
 const BESIDE_A_STREAM = 15_000;
 const LEAST_BETWEEN = 500;
-const TOLD = ["reset", "progress", "file", "chunks", "account", "log", "state"];
+const TOLD = ["reset", "progress", "file", "chunks", "account", "log", "state", "bye", "error"];
 
 const place = document.querySelector("#job");
 const stopped = document.querySelector("#stopped");
@@ -36,9 +36,7 @@ function ask() {
   request.responseType = "document";
   request.timeout = 10_000;
   if (etag) request.setRequestHeader("If-None-Match", etag);
-  request.addEventListener("load", () => take(request));
-  request.addEventListener("error", lose);
-  request.addEventListener("timeout", lose);
+  request.addEventListener("loadend", () => take(request));
   request.send();
 }
 
@@ -57,16 +55,21 @@ function take(request) {
 function show(body, tag) {
   etag = tag ?? "";
   morph(place.querySelector("#job-body"), body);
-  place.querySelector("#job-body").dispatchEvent(new Event("localise", { bubbles: true }));
+  localise(place);
   say();
   if (stopLeading) tabs.postMessage("look");
 }
 
+/** Have the times in there printed as everywhere. */
+function localise(where) {
+  where.dispatchEvent(new Event("localise", { bubbles: true }));
+}
+
 function lose() {
-  asking = false;
   const at = stopped.querySelector("time");
+  at.dataset.local = "moment";
   at.dateTime = lastAnswer.toISOString();
-  at.textContent = lastAnswer.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  localise(stopped);
   stopped.hidden = false;
   place.classList.add("stale");
   wait(AFTER_A_FAILURE);
@@ -124,8 +127,6 @@ function openStream() {
   if (!Number(place.querySelector("#job-body").dataset.every)) return;
   stream = new EventSource(events);
   for (const kind of TOLD) stream.addEventListener(kind, look);
-  stream.addEventListener("bye", look);
-  stream.addEventListener("error", look);
 }
 
 function closeStream() {

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, case, func, literal, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, case, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from balancecloud.errors import NotFound
@@ -57,20 +57,16 @@ def search(  # noqa: PLR0913, PLR0917 - the query of the interface, field by fie
     return FolderPage(None, (), shown, found.total, page, per_page)
 
 
-def top_folders(session: Session, user_id: uuid.UUID, most: int = 100) -> tuple[Crumb, ...]:
-    """Return folders of the root by name, to choose one from."""
-    rows = session.execute(
-        select(Node.id, Node.name)
-        .where(
-            Node.user_id == user_id,
-            Node.parent_id.is_(None),
-            Node.kind == NodeKind.FOLDER,
-            Node.trashed_at.is_(None),
-        )
-        .order_by(Node.folded, Node.id)
-        .limit(most)
+def folders_to_choose(
+    session: Session, user_id: uuid.UUID, near_id: uuid.UUID | None, most: int = 100
+) -> tuple[Crumb, ...]:
+    """Return a folder that may lie anywhere, then those of the root by name, to choose one from."""
+    folders = select(Node.id, Node.name).where(
+        Node.user_id == user_id, Node.kind == NodeKind.FOLDER, Node.trashed_at.is_(None)
     )
-    return tuple(Crumb(*row) for row in rows)
+    top = folders.where(Node.parent_id.is_(None)).order_by(Node.folded, Node.id).limit(most)
+    rows = session.execute(union_all(folders.where(Node.id == near_id), top)).all()
+    return tuple(Crumb(*one) for one in {row.id: row.name for row in rows}.items())
 
 
 def get_node(

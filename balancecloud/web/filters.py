@@ -14,6 +14,7 @@ from balancecloud.clock import SYSTEM_CLOCK, Clock
 from balancecloud.library import previews
 from balancecloud.library.wording import Words, moment
 from balancecloud.web import lanes
+from balancecloud.web.devices import device
 from balancecloud.web.static_files import asset
 
 UNITS: Final = ("B", "KB", "MB", "GB", "TB", "PB")
@@ -23,6 +24,7 @@ MONTHS: Final = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 )  # fmt: skip
 ICONS: Final = "vendor/lucide/1.62.0/icons.svg"  # its path names its version, so it stays
+COUNTED_SECONDS: Final = 100
 
 
 def register(app: Flask, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -44,6 +46,7 @@ def register(app: Flask, clock: Clock = SYSTEM_CLOCK) -> None:
         "drawn": lanes.draw_chunk_map,
         "has_thumbnail": previews.has_thumbnail,
         "glance": previews.glance,
+        "device": device,
     }
     for name, function in filters.items():
         app.add_template_filter(function, name)
@@ -142,9 +145,19 @@ def time_of_day(at: datetime) -> Markup:
 def worded(words: Words, now: datetime) -> Markup:
     """Return a sentence, its times as `<time>`; a script prints them in the browser's zone."""
     return Markup("").join(
-        escape(part) if isinstance(part, str) else _time(part, moment(part, now), "moment")
+        escape(part)
+        if isinstance(part, str)
+        else _time(part, moment(part, now), "moment") + _countdown(part, now)
         for part in words
     )
+
+
+def _countdown(at: datetime, now: datetime) -> Markup:
+    """Return how many seconds are left until soon; a script counts them down."""
+    seconds = math.ceil((at - now).total_seconds())
+    if not 0 < seconds < COUNTED_SECONDS:
+        return Markup("")
+    return Markup(' (<span data-left="">{}</span> s)').format(seconds)
 
 
 def _time(at: datetime, text: str, local: str) -> Markup:

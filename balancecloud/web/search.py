@@ -18,7 +18,7 @@ blueprint = Blueprint("search", __name__)
 
 MOST_HITS: Final = 1000  # a page that lists more helps nobody, and would have to find them all
 MEGABYTE: Final = 1 << 20
-FIELDS: Final = ("q", "kind", "since", "until", "smallest", "largest", "in")
+FIELDS: Final = ("q", "kind", "since", "until", "smallest", "largest", "in", "from")
 
 
 @blueprint.get("/search")
@@ -26,6 +26,8 @@ def index() -> ResponseReturnValue:
     session, person = context.session(), context.person()
     asked = {field: request.args.get(field, "").strip() for field in FIELDS}
     narrowing, words = _narrowing(asked), asked["q"]
+    near_id = narrowing.folder_id or _id(asked["from"])
+    folders = nodes.folders_to_choose(session, person.id, near_id)
     page = FolderPage(None, (), (), 0, 1, 100)
     if words or narrowing:
         number = request.args.get("page", 1, type=int)
@@ -38,7 +40,8 @@ def index() -> ResponseReturnValue:
         is_asked=bool(words or narrowing),
         is_narrowed=bool(narrowing),
         address="/search?" + urlencode({key: text for key, text in asked.items() if text}) + "&",
-        folders=nodes.top_folders(session, person.id),
+        folders=folders,
+        near=next((one for one in folders if one.id == near_id), None),
         most=MOST_HITS,
         looked_through=LOOKED_THROUGH,
     )

@@ -43,12 +43,12 @@ export class View {
     more.textContent = this.words("more", { n: rest });
   }
 
-  /** Long lists show what is under way or needs somebody; what is done makes room. */
+  /** Long lists show what is under way or needs somebody; what is done makes room, but not under a pointer. */
   shown() {
     const { entries } = this.queue;
+    const stays = (entry) => this.list.matches(":hover") && rows.get(entry)?.isConnected;
     if (entries.length <= LISTED) return entries;
-    const settled = ["done", "cancelled", "skipped"];
-    return entries.filter(({ state }) => !settled.includes(state)).slice(0, LISTED);
+    return entries.filter((entry) => entry.state === "failed" || !OVER.includes(entry.state) || stays(entry)).slice(0, LISTED);
   }
 
   arrange(shown) {
@@ -74,7 +74,7 @@ export class View {
     if (row.dataset.state === state) return;
     row.dataset.state = state;
     row.querySelector("[data-chip]").replaceChildren(this.chips.querySelector(`[data-for=${state}]`).cloneNode(true));
-    row.querySelector("[data-ask]").hidden = state !== "needs";
+    if (state === "needs") row.querySelector("[data-ask]").hidden = false; // what it leaves, the style sheet knows
     const acts = { pause: GOING.includes(state), resume: state === "paused" || (state === "failed" && entry.reason !== "large"), cancel: !OVER.includes(state) };
     for (const button of row.querySelectorAll("[data-act]")) button.hidden = !acts[button.dataset.act];
   }
@@ -94,8 +94,8 @@ export class View {
   tell({ state, words, reason, file, received, carriedOn }) {
     const figures = this.words("figures", { part: this.size(received), whole: this.size(file.size) });
     if (state === "failed") return words ?? this.words(reason, { limit: this.size(this.queue.limit) });
-    if (state === "locked" || state === "needs") return this.words(state);
-    if (OVER.includes(state) || (state === "waiting" && !received)) return this.size(file.size);
+    if (state === "locked") return this.words(state);
+    if (state === "needs" || OVER.includes(state) || (state === "waiting" && !received)) return this.size(file.size);
     if (state === "retrying") return `${figures} · ${this.words("retrying")}`;
     return carriedOn ? `${figures} · ${this.words("carried")}` : figures;
   }
@@ -126,14 +126,10 @@ export class View {
     const states = new Set(open.map(({ state }) => state));
     if (this.queue.refusesTus) return "refused";
     if (this.queue.signedOut) return "signedout";
-    if (!open.length) return this.isMixed() ? "mixed" : done === 1 ? "one" : "all";
+    if (!open.length) return this.queue.entries.length > done ? "mixed" : done === 1 ? "one" : "all";
     if (states.size === 1 && states.has("needs")) return "asks";
     if ([...states].every((state) => state === "paused" || state === "needs")) return "halted";
     return open.length === 1 && this.queue.entries.length === 1 ? "going" : "goingmany";
-  }
-
-  isMixed() {
-    return this.queue.entries.some(({ state }) => state !== "done");
   }
 
   /** Put it on the page, and tell it those who listen: only when it is another one than before. */
@@ -141,6 +137,9 @@ export class View {
     const sentence = this.words(headline, values);
     put(this.find("[data-title]"), sentence);
     const asks = this.queue.entries.filter(({ state }) => state === "needs").length;
+    const first = this.find("[data-first]");
+    first.hidden = !asks;
+    put(first, this.words(asks === 1 ? "ask" : "askmany", { n: asks }));
     const key = `${headline} ${asks > 0}`;
     if (this.said === key) return;
     this.said = key;
@@ -189,9 +188,11 @@ export class View {
     if (each) this.queue.each(each);
     else if (act) this.queue[act](row.entry);
     else if (answer) this.queue.answer(row.entry, answer, row.querySelector("[data-for-all]").checked);
+    else if ("first" in button.dataset) return this.find("[data-state=needs] [data-answer]").focus();
     else if ("forget" in button.dataset) this.queue.forgetStopped();
     this.draw();
-    if (!button.checkVisibility()) (row?.querySelector("button:not([hidden])") ?? this.find("h2")).focus();
+    const isSeen = (one) => one.checkVisibility({ visibilityProperty: true });
+    if (!isSeen(button)) ([...(row ?? this.place).querySelectorAll("button")].find(isSeen) ?? this.find("h2")).focus();
   }
 }
 

@@ -7,6 +7,9 @@ from playwright.sync_api import Page
 
 AXE = (Path(__file__).parent / "axe" / "4.14.1" / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OF_COLOURS = ["color-contrast", "link-in-text-block"]  # all that another theme can change
+THEMES = ("light", "dark")
+WIDTHS = (1440, 390)
 
 # Why axe could not decide: something lies over it, it is not in sight, or it is one sign only.
 GEOMETRY = {
@@ -18,16 +21,43 @@ GEOMETRY = {
 }
 
 
-def findings(page: Page, within: str = "html") -> list[tuple[str, str, str]]:
+Finding = tuple[str, str, str]
+
+
+def findings(page: Page, within: str = "html", rules: list[str] = RULES) -> list[Finding]:
     """Return what axe found or could not decide in these parts of the page: rule, place, reason."""
-    page.evaluate(AXE)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
     run = "([within, rules]) => axe.run({include: [within]}, {runOnly: rules})"
-    result: dict[str, list[dict[str, Any]]] = page.evaluate(run, [within, RULES])
+    result: dict[str, list[dict[str, Any]]] = page.evaluate(run, [within, rules])
     return [
         (found["id"], str(node["target"]), reason_of(node))
         for found in result["violations"] + result["incomplete"]
         for node in found["nodes"]
     ]
+
+
+def findings_in_both_themes(page: Page, within: str = "html") -> list[Finding]:
+    """Return what axe finds in one theme, and what the colours of the other one add to it."""
+    page.emulate_media(reduced_motion="reduce")  # no colour is judged on its way to another
+    page.evaluate(WEAR, THEMES[0])
+    found = findings(page, within)
+    page.evaluate(WEAR, THEMES[1])
+    return found + [one for one in findings(page, within, OF_COLOURS) if one not in found]
+
+
+def findings_in_every_look(page: Page, within: str) -> list[Finding]:
+    """Return what axe finds in parts that are open, in both themes and widths."""
+    height = (page.viewport_size or {"height": 900})["height"]
+    found: list[Finding] = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": height})
+        found += findings_in_both_themes(page, within)
+    page.set_viewport_size({"width": WIDTHS[0], "height": height})
+    return found
+
+
+WEAR = "theme => { document.documentElement.dataset.theme = theme; }"
 
 
 def reason_of(node: dict[str, Any]) -> str:

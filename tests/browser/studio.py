@@ -45,7 +45,15 @@ class Studio:
             storage_state=state,  # type: ignore[arg-type] # what storage_state() returned
         )
         context.add_cookies([{"name": "theme", "value": theme, "url": self.base}])
+        self._fetch_letters(context)
         return context
+
+    def _fetch_letters(self, context: BrowserContext) -> None:
+        """Have our letters at hand: a first view does without them where they come late."""
+        page = context.new_page()
+        page.goto(f"{self.base}/sign-in")
+        page.wait_for_function(IS_DRAWN)
+        page.close()
 
     def take(
         self,

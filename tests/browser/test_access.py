@@ -3,39 +3,12 @@
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.rules import GEOMETRY, RING, findings, shift_of
+from tests.browser.rules import RING
 from tests.web.pages import preview
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-# Of what floats over or scrolls within the page axe cannot tell what lies behind it. Those parts
-# wear the same colours as the others, which are judged with nothing open.
-OPEN_ONE = """which => document.querySelectorAll("details").forEach((one, index) => {
-  one.open = index === which;
-})"""
 WHOLE = [name for name in preview.PAGES if name != "job-body"]
-# One state of each template and the fullest ones, where every page would take too long.
-LAST = {template: name for name, (template, _) in preview.PAGES.items()}
-FULLEST = {
-    "files-selected",
-    "preview-picture",
-    "preview-pdf",
-    "job",
-    "job-needs-you",
-    "job-paused",
-    "jobs",
-    "clouds-states",
-    "storage-states",
-    "what-if-losing",
-    "where-less",
-}
-SHOWN = sorted({*LAST.values(), *FULLEST} - {"job-body"})
-LOOKS = {
-    "light wide": ("light", 1440, WHOLE),
-    "dark narrow": ("dark", 390, SHOWN),
-    "dark wide": ("dark", 1440, SHOWN),
-    "light narrow": ("light", 390, SHOWN),
-}
 # A wide screen, a phone, and a screen of 1280 by 1024 at 400 percent.
 SIZES = {"wide": (1440, 900), "phone": (390, 844), "at 400 percent": (320, 256)}
 WALKED = [
@@ -50,69 +23,12 @@ WALKED = [
 ]
 
 
-# What axe cannot judge for us: a page that refreshes itself was asked to; whether a person's own
-# film has captions, and what is in their PDF, is theirs.
-ALLOWED = {
-    "job-auto": "meta-refresh",
-    "preview-film": "video-caption",
-    "preview-pdf": "frame-tested",
-}
-
-
-# What a browser says of the preview alone: pictures and texts of files and bodies of jobs are not
-# there, pages follow one another in one tab, and the policy of a PDF's page is the real page's.
-ONLY_HERE = (
-    "Failed to load resource",
-    "Autofocus processing was blocked",
-    "Framing '",
-    "postMessage",  # said by the viewer of PDF that is the browser's own
-)
-
-
 def opened(chromium: Browser, size: tuple[int, int]) -> Page:
     """Return a page of that size; a small one is touched."""
     width, height = size
     return chromium.new_page(
         viewport={"width": width, "height": height}, has_touch=width < 832, is_mobile=width < 832
     )
-
-
-@pytest.mark.every_page
-@pytest.mark.parametrize("look", list(LOOKS))
-def test_axe_finds_nothing_and_nothing_jumps_on_any_page(
-    look: str, chromium: Browser, gallery: str
-) -> None:
-    theme, width, names = LOOKS[look]
-    page = opened(chromium, (width, 900))
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    wrong: dict[str, object] = {}
-    for name in names:
-        page.goto(f"{gallery}/{name}?theme={theme}")
-        if found := [one for one in findings(page) if one[0] != ALLOWED.get(name)]:
-            wrong[name] = found
-        if shift_of(page) > 0.02:
-            page.reload()  # a busy machine may be late once
-            if (shift := shift_of(page)) > 0.02:
-                wrong[f"{name} shifts"] = shift
-    page.close()
-    assert wrong == {}
-    assert [one for one in complaints if not any(part in one for part in ONLY_HERE)] == []
-
-
-@pytest.mark.every_page
-@pytest.mark.parametrize("width", [390, 1440])
-def test_menus_and_tables_that_are_open_hold_too(
-    width: int, chromium: Browser, gallery: str
-) -> None:
-    page = opened(chromium, (width, 900))
-    for name in ("job", "where", "files-selected"):
-        page.goto(f"{gallery}/{name}?theme={'dark' if width < 832 else 'light'}")
-        for which in range(page.locator("details").count()):
-            page.evaluate(OPEN_ONE, which)
-            found = findings(page, "details[open]")
-            assert [one for one in found if one[2] not in GEOMETRY] == [], name
-    page.close()
 
 
 @pytest.mark.every_page

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.rules import findings
+from tests.browser.rules import findings_in_every_look
 from tests.browser.visitor import Visitor
 from tests.journey.house import House
 
@@ -83,7 +83,7 @@ def test_a_dialog_takes_the_focus_esc_closes_it_and_the_focus_returns(page: Page
     page.keyboard.press("F2")
     expect(dialog(page)).to_have_accessible_name("Rename “Spring”")
     expect(dialog(page).get_by_label("Name")).to_be_focused()
-    assert findings(page, "#dialog") == []
+    assert findings_in_every_look(page, "#dialog") == []
     page.keyboard.press("Escape")
     expect(dialog(page)).to_have_count(0)
     expect(name(page, "Spring")).to_be_focused()
@@ -102,7 +102,7 @@ def test_moving_goes_through_folders_without_leaving_the_dialog(page: Page) -> N
     page.keyboard.press("m")
     dialog(page).get_by_role("link", name="Autumn").click()
     expect(dialog(page).get_by_role("button", name="Move here")).to_be_visible()
-    assert findings(page, "#dialog") == []
+    assert findings_in_every_look(page, "#dialog") == []
     dialog(page).get_by_role("link", name="Cancel").click()
     expect(dialog(page)).to_have_count(0)
     expect(page).to_have_url(re.compile("/files$"))
@@ -112,7 +112,7 @@ def test_the_list_of_keys_opens_over_the_page_and_its_keys_rest_meanwhile(page: 
     page.keyboard.press("?")
     expect(dialog(page)).to_have_accessible_name("Keys")
     expect(dialog(page).get_by_role("heading", name="Keys")).to_be_focused()
-    assert findings(page, "#dialog") == []
+    assert findings_in_every_look(page, "#dialog") == []
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox")).not_to_be_focused()
     dialog(page).get_by_role("button", name="Close").click()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.rules import GEOMETRY, findings
+from tests.browser.rules import GEOMETRY, findings_in_both_themes
 
 pytestmark = [pytest.mark.browser, pytest.mark.every_page, pytest.mark.timeout(120)]
 
@@ -28,7 +28,7 @@ def page(request: pytest.FixtureRequest, chromium: Browser, gallery: str) -> Ite
 
 def judged(page: Page) -> list[tuple[str, str, str]]:
     """Return what axe found, but for what it cannot see behind a bar that stays in sight."""
-    return [one for one in findings(page, "main") if one[2] not in GEOMETRY]
+    return [one for one in findings_in_both_themes(page, "main") if one[2] not in GEOMETRY]
 
 
 def test_rows_are_ticked_one_by_one_in_a_stretch_and_all(page: Page) -> None:
@@ -73,7 +73,7 @@ def test_the_menu_of_a_row_is_its_own(page: Page) -> None:
         "href", f"/files/{node}/rename"
     )
     expect(menu.locator("form")).to_have_attribute("action", f"/files/{node}/delete")
-    assert findings(page, "#row-menu") == []
+    assert findings_in_both_themes(page, "#row-menu") == []
     page.keyboard.press("ArrowDown")
     expect(menu.get_by_role("link", name="Details")).to_be_focused()
     page.keyboard.press("Escape")

@@ -184,7 +184,13 @@ def test_taken_names_wait_for_an_answer_while_the_others_go_on(
     expect(row(page, "new.txt")).to_contain_text("Received")
     for path in old:
         expect(row(page, path.name)).to_contain_text("Needs you")
-    row(page, "a.txt").get_by_role("button", name="Add as new version").click()
+    page.get_by_role("button", name="3 files need your answer: go to the first").click()
+    expect(row(page, "a.txt").get_by_role("button", name="Add as new version")).to_be_focused()
+    row(page, "a.txt").hover()
+    places = [row(page, path.name).bounding_box() for path in old]
+    page.keyboard.press("Enter")
+    expect(row(page, "a.txt")).to_contain_text("Received")
+    assert [row(page, path.name).bounding_box() for path in old] == places
     row(page, "b.txt").get_by_role("button", name="Keep both").click()
     row(page, "c.txt").get_by_role("button", name="Skip").click()
     expect(row(page, "c.txt")).to_contain_text("Skipped")

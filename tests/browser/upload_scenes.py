@@ -7,6 +7,7 @@ from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.browser import album
 from tests.browser.studio import SIZES, THEMES, Studio
+from tests.browser.visitor import PATIENCE_MS
 
 NAMES: Final = ("upload-running", "upload-paused", "upload-done")
 LARGE: Final = 20 * album.MIB  # goes in two requests, and the second one is held
@@ -22,6 +23,7 @@ def photograph(studio: Studio, state: object, folder: str) -> None:
     for place, (theme, size) in zip(PLACES, cameras, strict=True):
         context = studio.open(theme, size, state)
         page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         page.goto(f"{studio.base}{folder}/upload")
         held = hold_second_parts(page)
         send(page, place)
@@ -36,6 +38,7 @@ def photograph(studio: Studio, state: object, folder: str) -> None:
         page.get_by_role("button", name=f"Cancel {place}.mov").click()
         page.get_by_role("button", name="Skip").click()
         expect(page.locator("[data-close]")).to_be_visible()
+        page.mouse.move(0, 0)  # what was answered keeps its place below a pointer
         studio.shoot(page, "upload-done", theme, size)
         for route in held:
             route.abort()

@@ -18,12 +18,12 @@ def objects_at_the_clouds(data_dir: Path) -> list[str]:
     return in_folders + _simulated(data_dir)
 
 
-def take_grants_back(simulator: str, account: str) -> None:
-    """End every grant of a simulated account, as its owner can at the provider."""
+def set_weather(simulator: str, account: str, preset: str) -> None:
+    """Press a button of the simulator's page of weather for "google/anna@example.com"."""
     page = f"{simulator}/weather"
     token = re.search(r'name="token" value="([^"]+)"', requests.get(page, timeout=20).text)
     assert token is not None
-    form = {"token": token[1], "account": account, "preset": "revoked"}
+    form = {"token": token[1], "account": account, "preset": preset}
     answer = requests.post(page, data=form, headers={"Origin": simulator}, timeout=20)
     assert answer.status_code == 200, answer.text
 

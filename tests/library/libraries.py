@@ -121,10 +121,20 @@ def add_pack(
     return pack
 
 
-def add_folder(session: Session, library: Library, name: str) -> uuid.UUID:
-    """Write a folder in the root."""
+def add_folder(
+    session: Session, library: Library, name: str, parent_id: uuid.UUID | None = None
+) -> uuid.UUID:
+    """Write a folder, in the root unless another one is named."""
     folder = uuid.uuid4()
-    session.add(Node(id=folder, user_id=library.user_id, kind=NodeKind.FOLDER, name=name))
+    session.add(
+        Node(
+            id=folder,
+            user_id=library.user_id,
+            kind=NodeKind.FOLDER,
+            name=name,
+            parent_id=parent_id,
+        )
+    )
     session.flush()
     return folder
 

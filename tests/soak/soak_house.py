@@ -51,6 +51,16 @@ class Sky:
         path = f"weather/presets/{SIMULATED[provider]}/{address}"
         self._call("PUT", path, json={"preset": name})
 
+    def set_conditions(self, provider: str, address: str, **conditions: object) -> None:
+        """Let these conditions, and only these, stand over an account."""
+        path = f"weather/conditions/{SIMULATED[provider]}/{address}"
+        self._call("PUT", path, json=conditions)
+
+    def requests(self, address: str) -> list[dict[str, Any]]:
+        """Return what was asked of the accounts of this address, oldest first."""
+        found: list[dict[str, Any]] = self._call("GET", "log")["requests"]
+        return [one for one in found if one["account"] == address]
+
     def add_rule(self, rule: dict[str, Any]) -> None:
         """Let calls be hit by this rule."""
         self._call("POST", "weather/rules", json=rule)

@@ -1,12 +1,23 @@
 """Static files: kept for ever under their hash, looked at again without it."""
 
+import re
+from typing import Final
+
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from balancecloud.web.static_files import FOLDER, FOR_EVER, asset
+from balancecloud.web.static_files import FOLDER, FOR_EVER, as_sent, asset, is_ours
 
 pytestmark = pytest.mark.real
+
+WHOLE: Final = re.DOTALL | re.MULTILINE
+REMARK: Final = re.compile(r"/\*|(?<![:\"'`\\/])//(?![\"'`*])")
+OURS: Final = [
+    path
+    for path in sorted(str(found.relative_to(FOLDER)) for found in FOLDER.rglob("*.*s*"))
+    if is_ours(path)
+]
 
 
 def fetched(app: Flask, path: str) -> TestResponse:
@@ -34,16 +45,33 @@ def test_nothing_but_our_static_files_is_served(app: Flask, path: str) -> None:
     assert fetched(app, f"/static/{path}").status_code in {308, 404}
 
 
-def test_the_style_sheet_is_sent_without_what_it_says_to_its_readers(app: Flask) -> None:
-    sent = fetched(app, "/static/app.css")
-    written = (FOLDER / "app.css").read_text("utf-8")
-    assert "/*" in written
-    assert "/*" not in sent.text
-    assert sent.text.count("{") == written.count("{")
+@pytest.mark.parametrize("path", OURS)
+def test_what_we_wrote_is_sent_without_what_it_says_to_its_readers(app: Flask, path: str) -> None:
+    sent = fetched(app, f"/static/{path}")
+    written = (FOLDER / path).read_text("utf-8")
+    assert sent.status_code == 200
+    assert len(sent.text) < len(written)
+    assert not REMARK.search(sent.text)
     again = app.test_client().get(
-        "/static/app.css", headers={"If-None-Match": sent.headers["ETag"]}
+        f"/static/{path}", headers={"If-None-Match": sent.headers["ETag"]}
     )
     assert again.status_code == 304
+
+
+@pytest.mark.parametrize("path", OURS)
+def test_nothing_but_remarks_and_spaces_is_missing_from_what_is_sent(path: str) -> None:
+    written = (FOLDER / path).read_text("utf-8")
+    if path.endswith(".css"):
+        assert as_sent(path).count("{") == written.count("{")
+        return
+    lines = [
+        line.strip() for line in re.sub(r"^ */\*\*.*?\*/$", "", written, flags=WHOLE).splitlines()
+    ]
+    code = [line for line in lines if line and not line.startswith("//")]
+    assert len(code) == len(as_sent(path).splitlines())
+    for whole, sent in zip(code, as_sent(path).splitlines(), strict=True):
+        assert whole == sent or whole.startswith(f"{sent} // ")
+        assert sent.count("`") % 2 == 0  # a text over two lines would lose its spaces
 
 
 def test_a_static_file_sets_no_cookie(app: Flask) -> None:

@@ -103,3 +103,17 @@ def test_a_sentence_keeps_its_times_as_times_and_the_rest_as_text() -> None:
     assert html.startswith("&lt;b&gt;Drive&lt;/b&gt; waits until <time ")
     assert 'datetime="2026-11-23T14:20:31Z"' in html
     assert html.endswith('data-local="moment">14:20 UTC</time>.')
+
+
+@pytest.mark.parametrize(
+    ("seconds", "end"),
+    [
+        (11.2, ' (<span data-left="">12</span> s).'),
+        (99, ' (<span data-left="">99</span> s).'),
+        (100, "</time>."),
+        (-1, "</time>."),
+    ],
+)
+def test_what_is_over_soon_is_counted_down(seconds: float, end: str) -> None:
+    at = NOW + timedelta(seconds=seconds)
+    assert filters.worded(("until ", at, "."), NOW).endswith(end)

@@ -144,8 +144,23 @@ def test_a_search_is_narrowed_down(owner: Browser, query: str, hits: int) -> Non
 def test_a_search_is_narrowed_down_to_a_folder(owner: Browser, shelf: Shelf) -> None:
     page = owner.get(f"/search?in={shelf.folder}").text
     assert page.count("data-node=") == 1
-    assert "1 file or folder in the folder chosen" in page
+    assert "1 file or folder in “Photos” and below" in page
     assert f'<option value="{shelf.folder}" selected>' in page
+
+
+def test_a_search_from_a_folder_reaches_it_however_deep_it_lies(
+    app: Flask, owner: Browser, shelf: Shelf
+) -> None:
+    with app.app_context():
+        deep = libraries.add_folder(db.session(), shelf.library, "Deep", parent_id=shelf.folder)
+        db.session().commit()
+    assert f'name="from" value="{deep}"' in owner.get(f"/files/{deep}").text
+    found = owner.get(f"/search?q=a&from={deep}").text
+    assert f'<option value="{deep}">Deep</option>' in found
+    assert f'href="/search?q=a&amp;in={deep}">Search only in “Deep”' in found
+    inside = owner.get(f"/search?q=a&in={deep}").text
+    assert f'href="/search?q=a&amp;from={deep}">Search your whole library' in inside
+    assert "Search only" not in owner.get(f"/search?q=a&from={uuid.uuid4()}").text
 
 
 @pytest.mark.parametrize(

@@ -41,16 +41,26 @@ UNCOUNTED = {**USES, "kinds": KindsUse(None), "folders": FoldersUse(None)}
 
 def searched(page: FolderPage, **asked: str) -> dict[str, object]:
     """Return the values of the search page."""
-    blank = {"q": "", "kind": "", "since": "", "until": "", "smallest": "", "largest": "", "in": ""}
-    narrowed = {key: value for key, value in asked.items() if key != "q"}
+    blank = {
+        "q": "",
+        "kind": "",
+        "since": "",
+        "until": "",
+        "smallest": "",
+        "largest": "",
+        "in": "",
+        "from": "",
+    }
+    narrowed = {key: value for key, value in asked.items() if key not in {"q", "from"}}
     return {
         "page": page,
         "q": asked.get("q", ""),
         "asked": {**blank, **asked},
-        "is_asked": bool(asked),
+        "is_asked": bool(narrowed or asked.get("q")),
         "is_narrowed": bool(narrowed),
         "address": "/search?q=tr&",
         "folders": (Crumb(uuid.UUID(int=301), "Travel"),),
+        "near": Crumb(uuid.UUID(int=301), "Travel") if "from" in asked else None,
         "most": 1000,
         "looked_through": 20_000,
     }
@@ -61,6 +71,10 @@ USAGE_PAGES: Final[dict[str, tuple[str, dict[str, object]]]] = {
     "search-narrowed": (
         "files/search.html",
         searched(samples.FULL_PAGE, q="tr", kind="picture", since="2026-01-31"),
+    ),
+    "search-near": (
+        "files/search.html",
+        searched(samples.FOLDER_PAGE, q="tr", **{"from": str(uuid.UUID(int=301))}),
     ),
     "search-nothing": ("files/search.html", searched(samples.EMPTY_ROOT, q="zzz")),
     "search-blank": ("files/search.html", searched(samples.EMPTY_ROOT)),
