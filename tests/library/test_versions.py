@@ -9,6 +9,7 @@ from balancecloud.config import Config
 from balancecloud.errors import NotFound, StateConflict
 from balancecloud.library import nodes, versions
 from balancecloud.library.removal import empty_spool
+from balancecloud.models.library import Node
 from tests.library.resumable import begin
 from tests.storage.world import Person, make_tools
 
@@ -95,6 +96,29 @@ def test_an_upload_begun_after_all_that_is_stored_is_shown_though_one_was_restor
     assert person.work() == []
 
     assert numbers(person, file)[0] == (4, True)
+
+
+def test_lists_by_size_know_the_size_of_what_is_shown(person: Person, file: uuid.UUID) -> None:
+    def known() -> tuple[int, bool]:
+        with person.tools.sessions() as session:
+            node = session.get_one(Node, file)
+            return node.size, node.updated_at > node.created_at
+
+    assert known() == (len(b"three"), True)
+    restore(person, file, 1)
+    assert known() == (len(b"one"), True)
+
+
+def test_a_file_is_sized_before_it_is_stored_and_storing_it_is_no_change(person: Person) -> None:
+    (file,) = person.upload(b"just come", name="new.txt").node_ids
+    seen = []
+    for _ in range(2):
+        with person.tools.sessions() as session:
+            node = session.get_one(Node, file)
+            seen.append((node.version, node.size, node.updated_at))
+        assert person.work() == []
+
+    assert seen == [(None, 9, seen[0][2]), (1, 9, seen[0][2])]
 
 
 def test_one_version_goes_for_good_with_its_shards_and_its_quota(
