@@ -220,20 +220,6 @@ def _wait_for_a_lock(person: Person, waiting: int = 1) -> None:
     raise AssertionError("nobody waits")
 
 
-@pytest.mark.parametrize("state", [JobState.RUNNING, JobState.PAUSED])
-def test_a_form_whose_last_answer_was_lost_goes_on(person: Person, state: JobState) -> None:
-    intake = begun(person, "one")
-    intake.finish()
-    with person.tools.sessions.begin() as session:
-        job = session.scalars(select(Job)).one()
-        job.state = state  # it was paused, or a worker has taken it up meanwhile
-
-    intake.abort("internal_error")
-
-    assert person.job(job.id).state is state
-    assert person.job(job.id).files_failed == 0
-
-
 def test_an_abort_after_the_end_takes_nothing_back(person: Person) -> None:
     content = secrets.token_bytes(3 * CHUNK)
     intake = person.intake()

@@ -141,6 +141,23 @@ def test_a_failure_at_the_moment_of_a_pause_leaves_it_paused(person: Person) -> 
     assert person.job(arrived.job_id).state is JobState.PAUSED
 
 
+@pytest.mark.parametrize("state", [JobState.RUNNING, JobState.PAUSED])
+def test_a_form_whose_last_answer_was_lost_goes_on_or_stays_paused(
+    person: Person, state: JobState
+) -> None:
+    intake = person.intake()
+    intake.start_file(["one"], None)
+    intake.write(b"one")
+    intake.end_file()
+    job_id = intake.finish().job_id
+    set_job(person, job_id, state=state)  # by its person, or a worker that took it up
+
+    intake.abort("internal_error")
+
+    job = person.job(job_id)
+    assert (job.state, job.files_failed) == (state, 0)
+
+
 def test_a_paused_job_can_be_cancelled_and_leaves_nothing(person: Person) -> None:
     arrived = person.upload(secrets.token_bytes(4 * CHUNK))
     claim = person.claim()
