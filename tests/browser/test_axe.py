@@ -76,12 +76,16 @@ def test_nothing_jumps_when_the_letters_come_late(
     context = chromium.new_context(viewport={"width": width, "height": 900})
     page = context.new_page()
     held: list[Route] = []
-    page.route("**/*.woff2", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/*.woff2", hold)
     page.goto(f"{gallery}/{name}", wait_until="commit")
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+    page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length")
     for route in held:
         route.continue_()
-    page.wait_for_function("document.fonts.status === 'loaded'")
+    page.wait_for_function("() => document.fonts.status === 'loaded'")
     shift = shift_of(page)
     context.close()
     assert held
