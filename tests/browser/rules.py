@@ -54,7 +54,9 @@ def _judged(page: Page, within: str, rules: list[str]) -> list[tuple[str, list[A
 
 
 AT_AN_EDGE = "elmPartiallyObscured"
-SCROLLED_TO = "it => document.querySelector(it)?.scrollIntoView({block: 'center', inline: 'center'})"
+SCROLLED_TO = (
+    "it => document.querySelector(it)?.scrollIntoView({block: 'center', inline: 'center'})"
+)
 SCROLLED_BACK = """() => {
   scrollTo(0, 0);
   for (const one of document.querySelectorAll("*")) if (one.scrollLeft) one.scrollLeft = 0;

@@ -1,4 +1,4 @@
-"""Checks 24 and 25: a job in bad weather, and one that is paused, resumed and cancelled."""
+"""Check 24: a job in bad weather."""
 
 import os
 import re
@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from balancecloud.cli.embedded.valkey import Valkey
-from tests.browser.visitor import PATIENCE_MS, Visitor
+from tests.browser.visitor import Visitor
 from tests.services.databases import Databases
 from tests.soak.soak_house import SoakHouse, soak_house
 
@@ -128,39 +128,3 @@ def test_check_24_a_cloud_that_asks_for_patience_is_told_of_and_the_others_go_on
     sky.clear(seed=1)
     owner.wait_for_chip("Done")
     assert page.get_by_text("Slowed down").count() == 0
-
-
-def test_check_25_pause_stops_all_traffic_resume_goes_on_and_cancel_leaves_nothing(
-    weathered: SoakHouse, owner: Visitor, clouds: list[str], film: Path
-) -> None:
-    page, sky = owner.page, weathered.sky
-
-    def begun() -> list[float]:
-        return [one["began"] for address in clouds for one in sky.requests(address)]
-
-    def stored() -> list[str]:
-        return [
-            name
-            for (provider, _), address in zip(CLOUDS, clouds, strict=True)
-            for name in sky.shards(provider, address).values()
-        ]
-
-    owner.upload(film)
-    wait_until(page, stored)
-    owner.click("Pause")
-    answered = time.time()
-    owner.wait_for_chip("Paused")
-    page.wait_for_timeout(1000 * (SOON_SECONDS + 2))  # it is quiet for as long as it may last
-    assert [at for at in begun() if at > answered + SOON_SECONDS] == []
-
-    resumed = time.time()
-    owner.click("Resume")
-    wait_until(page, lambda: max(begun()) > resumed)
-    before = len(stored())
-    wait_until(page, lambda: len(stored()) > before)
-
-    page.get_by_text("Cancel job", exact=True).first.click()
-    page.locator("details[open]").get_by_role("button", name="Cancel job").click()
-    owner.wait_for_chip("Cancelled")
-    sky.clear(seed=1)
-    wait_until(page, lambda: not stored(), PATIENCE_MS / 1000)
