@@ -8,8 +8,9 @@ from tests.soak.people import Person
 from tests.soak.soak_house import SoakHouse
 
 # A request that died holds its upload's lease for two minutes, and a chore looks once a minute.
-# What waits for an account is looked at every five minutes.
-PATIENCE_SECONDS: Final = 600
+# What waits for an account is looked at every five minutes, and what a killed mender left behind
+# every ten.
+PATIENCE_SECONDS: Final = 900
 QUIET_LOOKS: Final = 6  # half a second apart
 OPEN: Final = "('queued', 'running', 'retrying', 'paused', 'needs_you', 'cancelling')"
 # What has still to happen, each as a count that must be 0.
