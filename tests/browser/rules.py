@@ -25,42 +25,16 @@ Finding = tuple[str, str, str]
 
 
 def findings(page: Page, within: str = "html", rules: list[str] = RULES) -> list[Finding]:
-    """Return what axe found or could not decide in these parts of the page: rule, place, reason.
-
-    What stands at the edge of something that scrolls is brought into sight and judged again.
-    """
+    """Return what axe found or could not decide in these parts of the page: rule, place, reason."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
-    found = [one for node in _judged(page, within, rules) for one in _decided(page, *node)]
-    page.evaluate(SCROLLED_BACK)
-    return found
-
-
-def _decided(page: Page, rule: str, target: list[Any], reason: str) -> list[Finding]:
-    if reason != AT_AN_EDGE or len(target) > 1:
-        return [(rule, str(target), reason)]
-    page.evaluate(SCROLLED_TO, target[0])
-    return [(of, str(place), why) for of, place, why in _judged(page, target[0], [rule])]
-
-
-def _judged(page: Page, within: str, rules: list[str]) -> list[tuple[str, list[Any], str]]:
     run = "([within, rules]) => axe.run({include: [within]}, {runOnly: rules})"
     result: dict[str, list[dict[str, Any]]] = page.evaluate(run, [within, rules])
     return [
-        (found["id"], node["target"], reason_of(node))
+        (found["id"], str(node["target"]), reason_of(node))
         for found in result["violations"] + result["incomplete"]
         for node in found["nodes"]
     ]
-
-
-AT_AN_EDGE = "elmPartiallyObscured"
-SCROLLED_TO = (
-    "it => document.querySelector(it)?.scrollIntoView({block: 'center', inline: 'center'})"
-)
-SCROLLED_BACK = """() => {
-  scrollTo(0, 0);
-  for (const one of document.querySelectorAll("*")) if (one.scrollLeft) one.scrollLeft = 0;
-}"""
 
 
 def findings_in_both_themes(page: Page, within: str = "html") -> list[Finding]:

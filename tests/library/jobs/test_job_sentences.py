@@ -42,7 +42,7 @@ def test_every_event_that_is_written_has_words() -> None:
     for path in SOURCES.rglob("*.py"):
         text = path.read_text()
         if "JobEvent(" in text or "record(" in text:
-            written |= set(re.findall(r"\"((?:job|work|upload|repair)\.[a-z_]+)\"", text))
+            written |= set(re.findall(r"\"((?:job|work|upload|repair|file)\.[a-z_]+)\"", text))
 
     assert {"job.cancelled", "work.failed"} <= written
     ends = {"job.done", "job.failed"}  # made of the job's state

@@ -106,7 +106,8 @@ def test_every_icon_and_file_that_pages_name_exists(gallery: FlaskClient) -> Non
         addresses = [a.get("href") or "" for a in found.all("link") + found.all("use")]
         addresses += [a.get("src") or "" for a in found.all("script")]
         for address in addresses:
-            path, _, symbol = address.removeprefix("/static/").partition("#")
+            named, _, symbol = address.removeprefix("/static/").partition("#")
+            path = named.partition("?")[0]
             text = (STATIC / path).read_bytes()
             assert not symbol or f'id="{symbol}"'.encode() in text, f"{name}: {address}"
 
