@@ -38,15 +38,13 @@ function closeMenus(event) {
   }
 }
 
-function showPasswords(event) {
-  if (!event.target.matches("[data-show-passwords]")) return;
-  for (const field of event.target.form.querySelectorAll("[autocomplete$=password]")) {
-    field.type = event.target.checked ? "text" : "password";
+/** Passwords are shown, and a theme is worn, in the moment of choosing. */
+function change({ target }) {
+  if (target.name === "theme") document.documentElement.dataset.theme = target.value;
+  if (!target.matches("[data-show-passwords]")) return;
+  for (const field of target.form.querySelectorAll("[autocomplete$=password]")) {
+    field.type = target.checked ? "text" : "password";
   }
-}
-
-function lookAtOnce(event) {
-  if (event.target.name === "theme") document.documentElement.dataset.theme = event.target.value;
 }
 
 /** Asked for only where there is room to see it. */
@@ -58,15 +56,12 @@ async function showLines(place) {
 
 /** A picture that may be made in a moment comes as two empty dots: it is asked for again, a few times. */
 function askAgain(picture) {
-  const tries = Number(picture.dataset.tries ?? 0);
-  if (picture.naturalWidth !== 2 || picture.naturalHeight !== 1 || tries === MOST_TRIES) return;
-  picture.dataset.tries = tries + 1;
-  const address = new URL(picture.src);
-  address.searchParams.set("again", tries + 1);
-  setTimeout(() => (picture.src = address.href), (1 + Math.random()) * 1000 * 2 ** tries);
+  const tries = picture.src.split("&again").length;
+  if (picture.naturalWidth !== 2 || picture.naturalHeight !== 1 || tries > MOST_TRIES) return;
+  setTimeout(() => (picture.src += "&again"), (1 + Math.random()) * 500 * 2 ** tries);
 }
 
-const pictures = "img[src*='/preview/picture']";
+const pictures = "img[src*='/preview/picture?']";
 document.addEventListener("load", ({ target }) => target.matches?.(pictures) && askAgain(target), true);
 for (const picture of document.querySelectorAll(pictures)) askAgain(picture);
 
@@ -79,8 +74,7 @@ for (const place of document.querySelectorAll("[data-lines]")) showLines(place);
 document.addEventListener("localise", (event) => localise(event.target));
 document.addEventListener("click", closeMenus);
 document.addEventListener("keydown", closeMenus);
-document.addEventListener("change", showPasswords);
-document.addEventListener("change", lookAtOnce);
+document.addEventListener("change", change);
 document.querySelector("[data-focus]")?.focus();
 
 // Keys, and pages in a dialog: everything here leads where a link or a button of the page leads too.

@@ -45,9 +45,9 @@ function open(event) {
   const link = event.target.closest("a.dots");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  const again = opener === link && menu.matches(":popover-open");
-  if (menu.matches(":popover-open")) menu.hidePopover();
-  if (again) return;
+  const isOpen = menu.matches(":popover-open");
+  if (isOpen) menu.hidePopover();
+  if (isOpen && opener === link) return;
   opener = link;
   fill(link.closest("tr"));
   menu.showPopover();

@@ -7,7 +7,7 @@ const DELAYS = [0, 1, 3, 8, 20, 60];
 const LOOK_FOR_SESSION = 3000;
 const OTHER_TABS = 200;
 const BUSY = ["sending", "retrying"];
-const OVER = ["done", "failed", "cancelled", "skipped"];
+export const OVER = ["done", "failed", "cancelled", "skipped"];
 
 export class Queue {
   entries = [];
@@ -153,8 +153,7 @@ export class Queue {
     const { status, code, detail, method } = why;
     if (status === 401 || (status === 403 && !entry.doubted)) this.signOut(entry, status);
     else if (status === 405 || status === 501) this.goAnotherWay(entry, method);
-    else if (status === 423) this.wait(entry, "locked", why.seconds || 5);
-    else if (status === 429) this.wait(entry, "retrying", why.seconds || 5);
+    else if (status === 423 || status === 429) this.wait(entry, status === 423 ? "locked" : "retrying", why.seconds || 5);
     else if (code === "name_taken") this.ask(entry, detail);
     else if (code === "cancelled") this.let(entry, "cancelled");
     else if (entry.url && (status === 404 || status === 410)) this.beginAnew(entry, detail);
@@ -233,9 +232,14 @@ export class Queue {
     for (const one of this.stopped) one.isElsewhere ||= urls.includes(`/api/uploads/${one.id}`);
   }
 
+  /** Those of them that no other tab is sending. */
+  get left() {
+    return this.stopped.filter(({ isElsewhere }) => !isElsewhere);
+  }
+
   async forgetStopped() {
-    const gone = this.stopped.filter(({ isElsewhere }) => !isElsewhere);
-    this.stopped = this.stopped.filter(({ isElsewhere }) => isElsewhere);
+    const gone = this.left;
+    this.stopped = this.stopped.filter((one) => !gone.includes(one));
     this.changed();
     await Promise.all(gone.map(({ id }) => forget(`/api/uploads/${id}`, this)));
   }

@@ -1,7 +1,8 @@
 // Draws the queue. Every word comes from the page: from its templates and data attributes.
 
+import { OVER } from "./queue.js";
+
 const LISTED = 100;
-const OVER = ["done", "failed", "cancelled", "skipped"];
 const GOING = ["waiting", "sending", "retrying", "locked"];
 const rows = new WeakMap();
 
@@ -30,7 +31,7 @@ export class View {
     const { queue } = this;
     const { entries } = queue;
     this.notes();
-    this.place.hidden = !(entries.length || queue.stopped.some(({ isElsewhere }) => !isElsewhere));
+    this.place.hidden = !(entries.length || queue.left.length);
     this.find("[data-all-of-it]").hidden = !entries.length;
     if (!entries.length) return;
     const shown = this.shown();
@@ -164,11 +165,11 @@ export class View {
     const { queue } = this;
     this.find("[data-signed-out]").hidden = !queue.signedOut;
     this.find("[data-refuses]").hidden = !queue.refusesTus;
-    const stopped = queue.stopped.filter(({ isElsewhere }) => !isElsewhere);
+    const { left } = queue;
     const note = this.find("[data-stopped-ones]");
-    note.hidden = !stopped.length;
-    put(note.querySelector("strong"), this.words(stopped.length === 1 ? "stopped" : "stoppedmany", { n: stopped.length }));
-    const names = stopped.slice(0, 3).map(({ path, size: whole, offset }) => this.words("stop", { path, part: this.size(offset), whole: this.size(whole) }));
+    note.hidden = !left.length;
+    put(note.querySelector("strong"), this.words(left.length === 1 ? "stopped" : "stoppedmany", { n: left.length }));
+    const names = left.slice(0, 3).map(({ path, size: whole, offset }) => this.words("stop", { path, part: this.size(offset), whole: this.size(whole) }));
     const list = note.querySelector("ul");
     if (list.textContent === names.join("")) return;
     list.replaceChildren(...names.map((text) => Object.assign(document.createElement("li"), { textContent: text })));

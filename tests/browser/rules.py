@@ -25,9 +25,25 @@ Finding = tuple[str, str, str]
 
 
 def findings(page: Page, within: str = "html", rules: list[str] = RULES) -> list[Finding]:
-    """Return what axe found or could not decide in these parts of the page: rule, place, reason."""
+    """Return what axe found or could not decide in these parts of the page: rule, place, reason.
+
+    What could not be decided is judged again where what scrolls shows other parts.
+    """
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
+    found = _judged(page, within, rules)
+    for part in (0.5, 1):
+        undecided = {one[:2] for one in found if one[2] in GEOMETRY}
+        if not undecided:
+            break
+        page.evaluate(SCROLLED, part)
+        again = [one for one in _judged(page, within, OF_COLOURS) if one[:2] in undecided]
+        found = [one for one in found if one[:2] not in undecided] + again
+    page.evaluate(SCROLLED, 0)
+    return found
+
+
+def _judged(page: Page, within: str, rules: list[str]) -> list[Finding]:
     run = "([within, rules]) => axe.run({include: [within]}, {runOnly: rules})"
     result: dict[str, list[dict[str, Any]]] = page.evaluate(run, [within, rules])
     return [
@@ -35,6 +51,14 @@ def findings(page: Page, within: str = "html", rules: list[str] = RULES) -> list
         for found in result["violations"] + result["incomplete"]
         for node in found["nodes"]
     ]
+
+
+SCROLLED = """part => {
+  for (const one of document.querySelectorAll("*")) {
+    const hidden = one.scrollWidth - one.clientWidth;
+    if (hidden > 1) one.scrollLeft = part * hidden;
+  }
+}"""
 
 
 def findings_in_both_themes(page: Page, within: str = "html") -> list[Finding]:

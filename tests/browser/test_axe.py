@@ -19,7 +19,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.every_page, pytest.mark.timeout(1
 OPEN_ONE = """which => document.querySelectorAll("details").forEach((one, index) => {
   one.open = index === which;
 })"""
-SCROLLS = "where-open"  # its table is wider than a phone, and scrolls in a place of its own
 # What axe cannot judge for us: a page that refreshes itself was asked to; whether a person's own
 # film has captions, and what is in their PDF, is theirs.
 ALLOWED = {
@@ -52,8 +51,6 @@ def test_axe_finds_nothing_and_nothing_jumps_on_any_page(
         if (shift := shift_of(page)) > 0.02:
             wrong[f"{name} shifts"] = shift
         found = findings_in_both_themes(page)
-        if name == SCROLLS:
-            found = [one for one in found if one[2] not in GEOMETRY]
         if found := [one for one in found if one[0] != ALLOWED.get(name)]:
             wrong[name] = found
     page.close()
