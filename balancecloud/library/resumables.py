@@ -80,6 +80,7 @@ def take_in(session: Session, tools: Tools, whole: Whole) -> tuple[uuid.UUID, ..
     """
     version = uploads.take_in(session, whole)
     work_ids = runs.queue(session, tools.config, [version])
+    uploads.note_sizes(session, {version.id: whole.length})
     if version.job_id is None:
         raise AssertionError("An upload belongs to a job.")
     job = session.get_one(Job, version.job_id, with_for_update=True, populate_existing=True)

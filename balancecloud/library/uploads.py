@@ -6,13 +6,15 @@ under way is seen, and what was abandoned is found and removed.
 
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import CTE, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import Update
 
 from balancecloud.config import Config
 from balancecloud.crypto import wrapping
@@ -28,6 +30,7 @@ from balancecloud.models.library import Node, Upload, Version
 from balancecloud.models.people import User
 from balancecloud.models.states import JobKind, JobState, UploadState, VersionState
 from balancecloud.storage import runs, version_keys
+from balancecloud.storage.figures import numbers, numbers_table
 from balancecloud.storage.tools import Tools
 
 # How long a receiving request may be silent before its upload counts as abandoned. Longer than
@@ -139,6 +142,7 @@ class Intake:
                 job.state = JobState.QUEUED
             versions = [_receive(session, file) for file in self._files]
             work_ids = runs.queue(session, self._tools.config, versions)
+            note_sizes(session, {file.version_id: file.length for file in self._files})
             kept = sum(file.length for file in self._files)
             quota.give_back(session, self._wanted.user_id, self._wanted.declared_bytes - kept)
             values = {"files": len(self._files), "bytes": kept}
@@ -225,7 +229,6 @@ def take_in(session: Session, whole: Whole) -> Version:
         update(Version)
         .where(Version.id == whole.version_id)
         .values(state=VersionState.QUEUED, **_measured(whole))
-        .add_cte(_sized(whole))
         .returning(Version)
     )
     received = session.scalar(
@@ -339,8 +342,7 @@ def _settle_size(session: Session, file: Incoming) -> None:
 
     BrokenUpload when the file was deleted while it arrived.
     """
-    measured = update(Version).where(Version.id == file.version_id).values(**_measured(file))
-    session.execute(measured.add_cte(_sized(file)))
+    session.execute(update(Version).where(Version.id == file.version_id).values(**_measured(file)))
     settled = session.scalar(
         update(Upload)
         .where(Upload.id == file.upload_id)
@@ -351,15 +353,27 @@ def _settle_size(session: Session, file: Incoming) -> None:
         raise BrokenUpload
 
 
-def _sized(file: Incoming | Whole) -> CTE:
-    """Give a new file's node its size, for lists. Who is at the node just now is not waited for.
+def note_sizes(session: Session, sizes: Mapping[uuid.UUID, int]) -> None:
+    """Give the nodes of new files their sizes, by version, for lists; called after work is queued.
 
-    A form takes its files in as they came, others lock nodes in order: they could wait for ever.
+    Whoever forms packs may have to show an older version of the same file: nodes come after its
+    row. Who is at a node just now is not waited for, as a form takes its files in as they came.
     """
-    of = select(Version.file_id).where(Version.id == file.version_id).scalar_subquery()
-    node = select(Node.id).where(Node.id == of, Node.version.is_(None))
-    free = node.with_for_update(skip_locked=True)
-    return update(Node).where(Node.id.in_(free)).values(size=file.length).cte("sized")
+    session.connection().execute(_noting_sizes(), numbers(sizes))
+
+
+@cache
+def _noting_sizes() -> Update:
+    of = numbers_table()
+    free = (
+        select(Node.id, of.c.n)
+        .join(Version, Version.file_id == Node.id)
+        .join(of, of.c.id == Version.id)
+        .where(Node.version.is_(None))
+        .with_for_update(of=Node, skip_locked=True)
+        .cte("free")
+    )
+    return update(Node).where(Node.id == free.c.id).values(size=free.c.n)
 
 
 def _measured(file: Incoming | Whole) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from balancecloud.errors import (
 from balancecloud.library import jobs
 from balancecloud.models.clouds import CloudAccount
 from balancecloud.models.jobs import Job, Work
-from balancecloud.models.library import Version
+from balancecloud.models.library import Node, Version
 from balancecloud.models.states import JobState, VersionState, WorkKind
 from balancecloud.storage import health, outcome, runs, work
 from balancecloud.storage.figures import StoreProgress
@@ -360,3 +360,19 @@ def test_an_account_may_come_back_while_its_packs_could_not_be_formed(hands: Han
         health.wake_waiting(session, person.user_id)
         session.commit()
         settled.result(20)
+
+
+def test_a_newer_version_that_waits_for_whoever_forms_packs_does_not_hold_its_file(
+    hands: Hands,
+) -> None:
+    person = waiting_small_file(hands)
+
+    with ThreadPoolExecutor(1) as pool, person.tools.sessions() as session:
+        forming = select(Work.id).where(Work.kind == WorkKind.FORM)
+        assert session.scalars(forming.with_for_update()).all()
+        newer = pool.submit(person.upload, b"y")
+        wait_until_somebody_waits(session)
+        # As they do who show the version before it.
+        assert session.scalars(select(Node.id).with_for_update(nowait=True)).all()
+        session.commit()
+        newer.result(20)
