@@ -93,10 +93,7 @@ def retry(
         raise StateConflict("There is nothing to try again.")
     version.state, version.error_code = VersionState.QUEUED, None
     job.files_failed -= 1
-    if job.state is not JobState.RUNNING:
-        job.state = JobState.QUEUED
-    job.error_code = job.retry_at = job.finished_at = None
-    record(session, job.id, "job.retried")
+    job_rows.queue_again(session, job)
     return due
 
 

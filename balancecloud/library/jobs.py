@@ -202,10 +202,7 @@ def retry(session: Session, user_id: uuid.UUID, job_id: uuid.UUID) -> list[uuid.
     if not due:
         raise StateConflict("There is nothing to try again.")
     row.files_failed -= _revive_versions(session, due)
-    if row.state is not JobState.RUNNING:
-        row.state = JobState.QUEUED
-    row.error_code = row.retry_at = row.finished_at = None
-    record(session, row.id, "job.retried")
+    job_rows.queue_again(session, row)
     return due
 
 

@@ -16,7 +16,7 @@ import requests
 from balancecloud.cli.embedded.valkey import Valkey
 from tests.journey.house import ROOT
 from tests.services.databases import Databases
-from tests.tus.webs import BODY, TUS, Client, Web, told_of
+from tests.tus.webs import BODY, TUS, Client, Web, standing_web
 
 pytestmark = [pytest.mark.real, pytest.mark.whole, pytest.mark.timeout(300)]
 
@@ -30,14 +30,11 @@ def web(
 ) -> Iterator[Web]:
     """A web and a worker, which finds that nobody here has an account."""
     folder = tmp_path_factory.mktemp("web")
-    with databases.clean() as url:
-        web = Web(folder, {**told_of(folder, url, valkey.url()), "PACK_QUIET_SECONDS": "0"})
-        web.start()
+    with standing_web(folder, databases, valkey, PACK_QUIET_SECONDS="0") as web:
         worker = start_worker(web)
         yield web
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
-        web.kill()
 
 
 def start_worker(web: Web) -> subprocess.Popen[bytes]:

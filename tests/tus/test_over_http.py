@@ -18,7 +18,7 @@ from balancecloud.cli.embedded.valkey import Valkey
 from tests.journey.house import ROOT
 from tests.machines.machines import wait_until
 from tests.services.databases import Databases
-from tests.tus.webs import BODY, TUS, Client, Web, told_of
+from tests.tus.webs import BODY, TUS, Client, Web, standing_web
 
 pytestmark = [pytest.mark.real, pytest.mark.whole]
 
@@ -31,12 +31,8 @@ LONG_ENOUGH = 30
 def web(
     databases: Databases, valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Web]:
-    folder = tmp_path_factory.mktemp("web")
-    with databases.clean() as url:
-        web = Web(folder, told_of(folder, url, valkey.url()))
-        web.start()
+    with standing_web(tmp_path_factory.mktemp("web"), databases, valkey) as web:
         yield web
-        web.kill()
 
 
 @pytest.fixture(scope="module")

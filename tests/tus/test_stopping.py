@@ -10,7 +10,7 @@ import requests
 
 from balancecloud.cli.embedded.valkey import Valkey
 from tests.services.databases import Databases
-from tests.tus.webs import Client, Web, told_of
+from tests.tus.webs import Client, Web, standing_web
 
 pytestmark = [pytest.mark.real, pytest.mark.whole]
 
@@ -21,11 +21,8 @@ PEOPLE = 3
 
 @pytest.fixture
 def web(databases: Databases, valkey: Valkey, tmp_path: Path) -> Iterator[Web]:
-    with databases.clean() as url:
-        web = Web(tmp_path, told_of(tmp_path, url, valkey.url()))
-        web.start()
+    with standing_web(tmp_path, databases, valkey) as web:
         yield web
-        web.kill()
 
 
 def watch_a_job(web: Web, number: int) -> requests.Response:

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -11,8 +13,10 @@ from urllib.parse import urlsplit
 
 import requests
 
+from balancecloud.cli.embedded.valkey import Valkey
 from tests.journey.house import ROOT, free_port
 from tests.machines.machines import settings, wait_until
+from tests.services.databases import Databases
 
 START_SECONDS: Final = 60
 TUS: Final = {"Tus-Resumable": "1.0.0"}
@@ -62,6 +66,16 @@ class Web:
             return requests.get(f"{self.base}/api/health/live", timeout=5).ok
         except requests.ConnectionError:
             return False
+
+
+@contextmanager
+def standing_web(folder: Path, databases: Databases, valkey: Valkey, **told: str) -> Iterator[Web]:
+    """Run a web on a database of its own until the block ends, told this besides."""
+    with databases.clean() as url:
+        web = Web(folder, {**told_of(folder, url, valkey.url()), **told})
+        web.start()
+        yield web
+        web.kill()
 
 
 def told_of(folder: Path, database_url: str, redis_url: str) -> dict[str, str]:
