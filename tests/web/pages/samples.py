@@ -287,6 +287,8 @@ def job_file(number: int, name: str, state: str, stages: Stages) -> JobFile:
         state=state,
         stages=stages,
         error=error if state == "failed" else None,
+        can_cancel=state not in {"stored", "cancelled"},
+        can_retry=state == "failed",
     )
 
 
