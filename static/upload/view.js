@@ -140,7 +140,7 @@ export class View {
     const asks = this.queue.entries.filter(({ state }) => state === "needs").length;
     const first = this.find("[data-first]");
     first.hidden = !asks;
-    put(first, this.words(asks === 1 ? "ask" : "askmany", { n: asks }));
+    put(first, this.words(asks === 1 ? "asksone" : "asksmany", { n: asks }));
     const key = `${headline} ${asks > 0}`;
     if (this.said === key) return;
     this.said = key;

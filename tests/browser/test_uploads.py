@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.visitor import PATIENCE_MS, Visitor
-from tests.browser.wayward_proxy import CUT, PASS, Proxy, standing_before
+from tests.browser.wayward_proxy import CUT, PASS, STALL, Proxy, standing_before
 from tests.journey.house import House, start
 
 pytestmark = [pytest.mark.browser, pytest.mark.every_page, pytest.mark.timeout(400)]
@@ -237,18 +237,14 @@ def test_an_upload_waits_for_its_person_to_sign_in_again(
     assert elsewhere.download(large.name) == large.read_bytes()
 
 
-def test_two_tabs_with_one_upload_take_turns(chromium: Browser, house: House, large: Path) -> None:
-    context = chromium.new_context()
-    first = Visitor(context.new_page(), house.base, has_scripts=True)
-    first.register(f"{secrets.token_hex(4)}@example.org")
-    first.go("/files/upload")
-    second = Visitor(context.new_page(), house.base, has_scripts=True)
-    wire = context.new_cdp_session(first.page)
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1}
-    wire.send("Network.enable")
-    wire.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": 2 * MIB})
-    with first.page.expect_request(lambda request: request.method == "PATCH"):
-        send(first.page, large)
+def test_two_tabs_with_one_upload_take_turns(anna: Visitor, proxy: Proxy, large: Path) -> None:
+    first, context = anna.page, anna.page.context
+    second = Visitor(context.new_page(), proxy.base, has_scripts=True)
+    verdicts = iter([STALL])
+    proxy.rule = lambda method, _offset: next(verdicts, PASS) if method == "PATCH" else PASS
+    anna.go("/files/upload")
+    send(first, large)
+    assert proxy.is_stalled.wait(PATIENCE_MS / 1000)
 
     second.go("/files/upload")
     expect(second.page.locator("#files")).to_be_visible()
@@ -256,14 +252,13 @@ def test_two_tabs_with_one_upload_take_turns(chromium: Browser, house: House, la
     expect(row(second.page, large.name)).to_contain_text(
         "Another tab or device is sending this file", timeout=PATIENCE_MS
     )
-    wire.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
-    expect_all_received(first.page)
+    proxy.goes_on.set()
+    expect_all_received(first)
     expect_all_received(second.page)
 
     second.go("/files")
     assert second.download(large.name) == large.read_bytes()
     expect(second.page.locator(".files tbody tr")).to_have_count(1)
-    context.close()
 
 
 def test_uploads_outlive_a_restart_of_the_server(

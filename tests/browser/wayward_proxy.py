@@ -1,4 +1,4 @@
-"""A proxy as one meets them: it may refuse methods or cut connections; it counts what it saw."""
+"""A proxy as one meets them: it may refuse, cut or stall requests; it counts what it saw."""
 
 import http.client
 import threading
@@ -11,13 +11,18 @@ from urllib.parse import urlsplit
 
 PASS: Final = 0
 CUT: Final = -1
+STALL: Final = -2
 HOP_BY_HOP: Final = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 Rule = Callable[[str, int], int]
 
 
 class Proxy(ThreadingHTTPServer):
-    """Stands before `target`; `rule(method, offset)` is a status to refuse with, PASS or CUT."""
+    """Stands before `target`; `rule(method, offset)` is a status to refuse with, or one of these.
+
+    A stalled request arrives but for its last byte, which waits until `goes_on` is set: by
+    `is_stalled` the target has read of it all that no socket holds.
+    """
 
     daemon_threads = True
 
@@ -28,6 +33,7 @@ class Proxy(ThreadingHTTPServer):
         self.seen: Counter[str] = Counter()
         self.sent_bytes = 0  # of files, also those that were cut
         self.peak = 0
+        self.is_stalled, self.goes_on = threading.Event(), threading.Event()
         self._inside = 0
         self._lock = threading.Lock()
 
@@ -63,8 +69,8 @@ class _Request(BaseHTTPRequestHandler):
         method = self.headers.get("X-HTTP-Method-Override") or self.command
         with self.server.counted(self.command, len(body)):
             verdict = self.server.rule(self.command, int(self.headers.get("Upload-Offset", 0)))
-            if verdict == PASS:
-                return self._forward(body)
+            if verdict in {PASS, STALL}:
+                return self._forward(body, stalls=verdict == STALL)
             self.server.seen[f"refused {method}"] += 1
         if verdict == CUT:
             self.close_connection = True
@@ -74,20 +80,28 @@ class _Request(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815 - its base names them
 
-    def _forward(self, body: bytes) -> None:
+    def _forward(self, body: bytes, *, stalls: bool = False) -> None:
         host = urlsplit(self.server.target)
         there = http.client.HTTPConnection(host.hostname or "", host.port, timeout=60)
         headers = {
             name: value for name, value in self.headers.items() if name.lower() != "connection"
         }
         try:
-            there.request(self.command, self.path, body or None, headers)
+            there.request(
+                self.command, self.path, self._halting(body) if stalls else body or None, headers
+            )
             answer = there.getresponse()
             self._answer(answer.status, answer.getheaders(), answer.read())
         except (OSError, http.client.HTTPException):
             self._answer(502, [], b"")
         finally:
             there.close()
+
+    def _halting(self, body: bytes) -> Iterator[bytes]:
+        yield body[:-1]
+        self.server.is_stalled.set()
+        self.server.goes_on.wait()
+        yield body[-1:]
 
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         try:
