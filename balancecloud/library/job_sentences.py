@@ -105,6 +105,11 @@ def _found(values: Mapping[str, Any]) -> str:
     return f"{plural(files, 'file')} {are} less protected than asked, or not as asked. Repairing."
 
 
+def _stored_again(values: Mapping[str, Any]) -> str:
+    files = plural(int(values.get("files", 0)), "file")
+    return f"Parts of {files} lay on accounts that are gone. Storing them again: nothing is lost."
+
+
 def _repaired(values: Mapping[str, Any]) -> str:
     return f"{plural(int(values.get('shards', 0)), 'shard')} stored again. Protected as asked."
 
@@ -152,6 +157,7 @@ EVENTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "job.resumed": _resumed,
     "job.retried": _retried,
     "repair.found": _found,
+    "store.again": _stored_again,
     "work.failed": _gave_up,
     "work.postponed": _postponed,
 }

@@ -45,7 +45,10 @@ def numbers(of: Mapping[uuid.UUID, int]) -> dict[str, Any]:
 def add_bytes(
     session: Session, amounts: Mapping[uuid.UUID, int], *, sealed: bool
 ) -> list[StoreProgress]:
-    """Add to what versions have sealed, else stored; return where they stand now."""
+    """Add to what versions have sealed, else stored; return where they stand now.
+
+    What is stored a second time, as its accounts were lost, is not counted beyond what is sealed.
+    """
     if not amounts:
         return []
     rows = session.connection().execute(_adding_bytes(sealed=sealed), numbers(amounts))
@@ -55,11 +58,12 @@ def add_bytes(
 @cache
 def _adding_bytes(*, sealed: bool) -> ReturningUpdate[uuid.UUID, uuid.UUID | None, int, int]:
     of = numbers_table()
-    column: Any = Version.sealed_bytes if sealed else Version.stored_bytes
+    stored = func.least(Version.stored_bytes + of.c.n, Version.sealed_bytes)
+    values = {"sealed_bytes": Version.sealed_bytes + of.c.n} if sealed else {"stored_bytes": stored}
     return (
         update(Version)
         .where(Version.id == of.c.id)
-        .values({column: column + of.c.n})
+        .values(values)
         .returning(Version.id, Version.job_id, Version.sealed_bytes, Version.stored_bytes)
     )
 

@@ -2,27 +2,37 @@
 
 Whoever ends a version's last piece of work flips it. Their transactions follow one another, as
 each holds the version's job and then the version, so one of them is the last and sees the others.
+What lay on an account that was lost meanwhile is stored again instead: the spool still has it.
 """
 
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from balancecloud.errors import IntegrityError, LeaseLost
-from balancecloud.models.clouds import Chunk
+from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.jobs import Job, JobEvent, Work
 from balancecloud.models.library import LeftVersion, Node, Upload, Version
 from balancecloud.models.people import User
-from balancecloud.models.states import JobKind, JobState, VersionState, WorkKind, WorkState
+from balancecloud.models.states import (
+    AccountState,
+    JobKind,
+    JobState,
+    VersionState,
+    WorkKind,
+    WorkState,
+)
+from balancecloud.storage import runs
 from balancecloud.storage.completion import COUNTED, UNFINISHED, end_of
 from balancecloud.storage.figures import numbers, numbers_table
 from balancecloud.storage.hold import hold, hold_jobs, still_due
+from balancecloud.storage.standing import HELD
 from balancecloud.storage.work import Claim, finish
 
 
@@ -106,12 +116,21 @@ def _flip(session: Session, versions: Sequence[Any]) -> list[Flipped]:
     """Show versions, move their bytes from reserved to used, count them in their jobs."""
     if not versions:
         return []
-    _refuse_holes(session, versions)
+    standing = _look(session, versions)
+    lost = {row: standing[row.id].lost for row in versions if standing[row.id].lost}
+    _store_again(session, lost)
+    versions = [row for row in versions if row not in lost]
+    if not versions:
+        return []
+    less = [row.id for row in versions if standing[row.id].is_less]
+    state = case(
+        (Version.id.in_(less), VersionState.DEGRADED.value), else_=VersionState.STORED.value
+    )
     session.execute(
         update(Version)
         .where(Version.id.in_([row.id for row in versions]))
         .values(
-            state=VersionState.STORED,
+            state=state,
             error_code=None,
             stored_bytes=Version.size,
             sealed_bytes=Version.size,
@@ -126,17 +145,60 @@ def _flip(session: Session, versions: Sequence[Any]) -> list[Flipped]:
     return [Flipped(row.id, row.job_id, uploads.get(row.id)) for row in versions]
 
 
-def _refuse_holes(session: Session, versions: Sequence[Any]) -> None:
-    """Make sure that every chunk is in the index: what is complete is durable."""
-    rows = session.execute(
-        select(Chunk.version_id, func.count())
-        .where(Chunk.version_id.in_([row.id for row in versions]))
+def _look(session: Session, versions: Sequence[Any]) -> dict[uuid.UUID, Any]:
+    """Return by version which chunks no account can give back, and whether a shard is missing.
+
+    An account that is just being unlinked is waited for: what is shown after that, unlinking
+    counts. IntegrityError unless every chunk is in the index: what is complete is durable.
+    """
+    of_them = CloudAccount.user_id.in_({row.user_id for row in versions})
+    accounts = select(CloudAccount.id).where(of_them).order_by(CloudAccount.id)
+    session.execute(accounts.with_for_update(read=True, key_share=True)).all()
+    found = {row.version_id: row for row in session.execute(_counting(versions))}
+    for version in versions:
+        row = found.get(version.id)
+        if row is None or row.chunks != max(1, -(-version.size // version.chunk_size)):
+            raise IntegrityError("length")
+    return found
+
+
+def _counting(versions: Sequence[Any]) -> Select[Any]:
+    of_versions = Chunk.version_id.in_([row.id for row in versions])
+    is_held = and_(ShardRow.state.in_(HELD), CloudAccount.state != AccountState.UNLINKED)
+    packs = (
+        select(Pack.id, Pack.k, Pack.m, func.count().filter(is_held).label("held"))
+        .join(ShardRow, ShardRow.pack_id == Pack.id)
+        .join(CloudAccount, CloudAccount.id == ShardRow.account_id)
+        .where(Pack.id.in_(select(Chunk.pack_id).where(of_versions)))
+        .group_by(Pack.id)
+        .subquery()
+    )
+    return (
+        select(
+            Chunk.version_id,
+            func.count().label("chunks"),
+            func.bool_or(packs.c.held < packs.c.k + packs.c.m).label("is_less"),
+            func.array_agg(Chunk.index).filter(packs.c.held < packs.c.k).label("lost"),
+        )
+        .join(packs, packs.c.id == Chunk.pack_id)
+        .where(of_versions)
         .group_by(Chunk.version_id)
     )
-    found = {row[0]: row[1] for row in rows}
-    for version in versions:
-        if found.get(version.id) != max(1, -(-version.size // version.chunk_size)):
-            raise IntegrityError("length")
+
+
+def _store_again(session: Session, lost: Mapping[Any, Sequence[int]]) -> None:
+    """Have chunks stored once more whose accounts were lost before their version was shown."""
+    for row, indexes in lost.items():
+        version = session.get_one(Version, row.id)
+        runs.queue_again(session, version, indexes)
+        version.state = VersionState.QUEUED
+    files = Counter(row.job_id for row in lost if row.job_id)
+    events = [
+        {"job_id": job_id, "code": "store.again", "args": {"files": count}}
+        for job_id, count in files.items()
+    ]
+    if events:
+        session.execute(insert(JobEvent), events)
 
 
 def _show(session: Session, versions: Sequence[Any]) -> None:

@@ -47,6 +47,7 @@ from balancecloud.models.library import Version
 from balancecloud.models.people import AuditEvent
 from balancecloud.models.states import AccountState, VersionState
 from balancecloud.storage import waking
+from balancecloud.storage.hold import lock_versions
 
 # A provider that asks for patience without saying how long gets this much.
 PAUSE_SECONDS: Final = 30.0
@@ -225,9 +226,10 @@ def wake_waiting(session: Session, user_id: uuid.UUID) -> list[uuid.UUID]:
     """Make this person's waiting work due, as an account has come (back); return what to ring."""
     # Work is locked before versions, as by whoever begins to form packs of what waits.
     due = waking.wake(session, user_id)
+    waits = (Version.user_id == user_id, Version.state == VersionState.WAITING)
     session.execute(
         update(Version)
-        .where(Version.user_id == user_id, Version.state == VersionState.WAITING)
+        .where(Version.id.in_(lock_versions(session, *waits)))
         .values(state=VersionState.QUEUED, error_code=None)
         .execution_options(synchronize_session=False)
     )

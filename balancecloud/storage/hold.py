@@ -9,10 +9,11 @@ import uuid
 from collections.abc import Collection
 from functools import cache
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from balancecloud.models.jobs import Job, Work
+from balancecloud.models.library import Version
 from balancecloud.models.states import WorkState
 from balancecloud.storage.work import Claim, guard
 
@@ -59,3 +60,9 @@ def still_due(session: Session, work_ids: Collection[uuid.UUID]) -> set[uuid.UUI
             .with_for_update()
         )
     )
+
+
+def lock_versions(session: Session, *which: ColumnElement[bool]) -> list[uuid.UUID]:
+    """Lock versions by id, where several are changed at once; return their ids."""
+    wanted = select(Version.id).where(*which).order_by(Version.id).with_for_update(key_share=True)
+    return list(session.scalars(wanted))

@@ -26,6 +26,7 @@ from balancecloud.storage.placement import Placed, Plan
 from balancecloud.storage.work import Claim
 
 ON_THE_CLOUD = (ShardState.STORED, ShardState.VERIFIED)
+_LOST = (ShardState.MISSING, ShardState.DAMAGED)
 ChunkKey = tuple[uuid.UUID, int]
 
 
@@ -39,6 +40,12 @@ class Intended:
     plan: Plan
     object_ids: Mapping[int, ObjectId | None]
     stored: frozenset[int]
+    lost: frozenset[int] = frozenset()  # were there, or may have been, and are not any more
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether what is not there yet may still be put where it was planned."""
+        return not self.lost
 
     @property
     def is_complete(self) -> bool:
@@ -84,6 +91,7 @@ def _intended(pack: Pack, salts: Mapping[ChunkKey, bytes], rows: Sequence[ShardR
         Plan(pack.k, pack.m, tuple(Placed(r.index, r.account_id, "intended") for r in rows)),
         {r.index: ObjectId(r.object_id) if r.object_id else None for r in rows},
         frozenset(r.index for r in rows if r.state in ON_THE_CLOUD),
+        frozenset(r.index for r in rows if r.state in _LOST),
     )
 
 
@@ -199,8 +207,8 @@ def _chunk(pack_id: uuid.UUID, chunk: SealedChunk) -> dict[str, object]:
 def _give_up(session: Session, new: NewPack, before: Mapping[ChunkKey, uuid.UUID]) -> None:
     """Have packs that hold nothing any more cleaned up, and count only what was confirmed of them.
 
-    What was confirmed stays counted, as it is of the total: no counter goes backwards. A job that
-    still has something in such a pack counts it as before.
+    What was confirmed stays counted, as it is of the total, also where it was lost since: no
+    counter goes backwards. A job that still has something in such a pack counts it as before.
     """
     packs = set(before.values())
     empty = cleanup.empty_packs(session, packs)
@@ -211,9 +219,8 @@ def _give_up(session: Session, new: NewPack, before: Mapping[ChunkKey, uuid.UUID
         .where(Chunk.pack_id.in_(packs))
     )
     moved = {(pack_id, jobs[key]) for key, pack_id in before.items()} - {tuple(r) for r in left}
-    confirmed = func.count().filter(ShardRow.state.in_(ON_THE_CLOUD))
     counts = session.execute(
-        select(ShardRow.pack_id, func.count() - confirmed)
+        select(ShardRow.pack_id, func.count().filter(ShardRow.stored_at.is_(None)))
         .where(ShardRow.pack_id.in_(packs))
         .group_by(ShardRow.pack_id)
     )

@@ -20,7 +20,14 @@ from balancecloud.models.states import JobState, VersionState, WorkKind, WorkSta
 from balancecloud.storage import flip, outcome, spooled, version_keys, waiting
 from balancecloud.storage.clerk import Report
 from balancecloud.storage.completion import UNFINISHED
-from balancecloud.storage.hold import hold, hold_jobs, lock_job_of, lock_jobs, still_due
+from balancecloud.storage.hold import (
+    hold,
+    hold_jobs,
+    lock_job_of,
+    lock_jobs,
+    lock_versions,
+    still_due,
+)
 from balancecloud.storage.loads import Load, Member
 from balancecloud.storage.packing import VersionKeys
 from balancecloud.storage.pipeline import Pipeline
@@ -198,9 +205,10 @@ def _mark_running(
         .values(attempt=Work.attempt + 1)
         .execution_options(synchronize_session=False)
     )
+    wanted = (Version.id.in_(versions), Version.state.in_(UNFINISHED))
     session.execute(
         update(Version)
-        .where(Version.id.in_(versions), Version.state.in_(UNFINISHED))
+        .where(Version.id.in_(lock_versions(session, *wanted)))
         .values(state=VersionState.STORING, error_code=None)
         .execution_options(synchronize_session=False)
     )

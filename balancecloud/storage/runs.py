@@ -5,11 +5,11 @@ last piece of work to end shows the version.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from balancecloud.config import Config
@@ -102,6 +102,24 @@ def queue_forming(session: Session, config: Config, user_id: uuid.UUID) -> uuid.
     """Write down that a person's small chunks wait for a pack; the last of work to be written."""
     quiet = config.pack_quiet_seconds
     return insert_work(session, WorkKind.FORM, user_id, user_id, None, FORM_PRIORITY, quiet)
+
+
+def queue_again(session: Session, version: Version, lost: Collection[int]) -> None:
+    """Have the runs of these chunks stored once more; the version and its job are locked.
+
+    Each run passes over what it finds stored. The tick rings for them.
+    """
+    was_cut = _find_cut(session, version)
+    wanted = {TAIL if index >= was_cut.chunks else index // was_cut.run_chunks for index in lost}
+    session.execute(
+        update(Work)
+        .where(Work.kind == WorkKind.STORE, Work.key == version.id, Work.run.in_(wanted))
+        .values(state=WorkState.DUE, due_at=func.now(), attempt=0, reason=None)
+        .execution_options(synchronize_session=False)
+    )
+    if TAIL in wanted:
+        user_id = version.user_id
+        insert_work(session, WorkKind.FORM, user_id, user_id, None, FORM_PRIORITY)
 
 
 def indexes(session: Session, version: Version, run: int) -> range:

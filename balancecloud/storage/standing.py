@@ -77,13 +77,18 @@ def _reassess(session: Session, versions: Select[uuid.UUID]) -> None:
         (found.c.is_less, VersionState.DEGRADED.value),
         else_=VersionState.STORED.value,
     )
+    # Locked by id: two who find that packs share versions do not wait for each other.
+    changing = (
+        select(Version.id, state.label("state"))
+        .join(found, found.c.version_id == Version.id)
+        .where(Version.state.in_(_COMMITTED), Version.state != state)
+        .order_by(Version.id)
+        .with_for_update(of=Version, key_share=True)
+        .cte("changing")
+    )
     session.execute(
         update(Version)
-        .where(
-            Version.id == found.c.version_id,
-            Version.state.in_(_COMMITTED),
-            Version.state != state,
-        )
-        .values(state=state)
+        .where(Version.id == changing.c.id)
+        .values(state=changing.c.state)
         .execution_options(synchronize_session=False)
     )

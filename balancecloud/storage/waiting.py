@@ -137,7 +137,8 @@ def _begun(session: Session, due: Sequence[Waiting]) -> list[Group]:
     for pack in intents.find(session, packs) if packs else ():
         waiting = tuple(wanted[key] for key in pack.salts if key in wanted)
         is_whole = (
-            len(waiting) == len(pack.salts)
+            pack.can_go_on
+            and len(waiting) == len(pack.salts)
             and sum(one.sealed_bytes for one in waiting) == pack.length
         )
         if is_whole or pack.is_complete:

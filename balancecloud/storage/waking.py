@@ -16,8 +16,13 @@ from balancecloud.storage.work import FORM_PRIORITY, TAIL, insert_work
 
 
 def wake(session: Session, user_id: uuid.UUID) -> list[uuid.UUID]:
-    """Make due at once what waits for this person's accounts; return what to ring for."""
-    rows = _make_due(session, Work.user_id == user_id, Work.state == WorkState.DUE)
+    """Make due at once what waits for this person's accounts; return what to ring for.
+
+    What is due already is left alone: whoever takes it holds its job, and to change a row twice,
+    as when an account is found to have room and then to be well, would ask for that job.
+    """
+    waits = (Work.state == WorkState.DUE, Work.due_at > func.statement_timestamp())
+    rows = _make_due(session, Work.user_id == user_id, *waits)
     return [row.id for row in rows]
 
 

@@ -45,7 +45,7 @@ class Run:
             found = self.intended.get(index)
             if found is None or not found.is_complete:
                 member = Member(self.version, index, self.keys, self.source)
-                yield Load([member], _fail_whole, found)
+                yield Load([member], _fail_whole, found if found and found.can_go_on else None)
 
 
 def _fail_whole(_member: Member, error: IntegrityError | Unavailable) -> NoReturn:

@@ -20,7 +20,7 @@ from balancecloud.library.views import NodeView
 from bench import library
 from tests.services.databases import Databases
 
-pytestmark = [pytest.mark.real, pytest.mark.whole]
+pytestmark = [pytest.mark.real, pytest.mark.whole, pytest.mark.timeout(1800)]
 
 SMALL, LARGE = 20_000, 1_000_000  # below, the planner reads tables whole, and rightly
 FEW_PAGES = 1000  # entries that may be put in order for one page

