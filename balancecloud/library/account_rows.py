@@ -17,7 +17,7 @@ from balancecloud.models.clouds import CloudAccount, LinkAttempt, ShardRow
 from balancecloud.models.people import AuditEvent, User
 from balancecloud.models.states import AccountState, ShardState
 from balancecloud.storage import health
-from balancecloud.storage.standing import reassess
+from balancecloud.storage.standing import lock_content, reassess
 
 COLORS = 5
 LONGEST_SHOWN = 200  # characters of what a provider says of a person
@@ -242,6 +242,7 @@ def _fill_tokens(
 
 def _take_up_shards(session: Session, account_id: uuid.UUID) -> None:
     """Believe again in what was stored before the account was unlinked; every read checks it."""
+    lock_content(session, account_id)
     session.execute(
         update(ShardRow)
         .where(

@@ -46,7 +46,8 @@ def search(  # noqa: PLR0913, PLR0917 - the query of the interface, field by fie
 ) -> FolderPage:
     """Return the nodes of the whole library whose name contains the words, case and accents aside.
 
-    With `most`, no more are looked for: a total of `most` then means that many or more.
+    In the order of names. With `most`, no more are looked for: a total of `most` then means that
+    many or more, preferably such as begin with the words.
     """
     wanted = Slice("name", page, per_page)
     if "\0" in words:

@@ -21,7 +21,7 @@ from balancecloud.library.views import UnlinkEffect
 from balancecloud.models.clouds import CloudAccount, ShardRow
 from balancecloud.models.people import AuditEvent
 from balancecloud.models.states import AccountState, ShardState
-from balancecloud.storage.standing import reassess
+from balancecloud.storage.standing import lock_content, reassess
 
 logger = logging.getLogger(__name__)
 
@@ -130,6 +130,7 @@ def _let_go(session: Session, row: CloudAccount) -> None:
     """Forget the tokens; keep the row only while a shard refers to it, marked missing."""
     session.add(AuditEvent(user_id=row.user_id, action="account.unlinked", target=str(row.id)))
     on_it = ShardRow.account_id == row.id
+    lock_content(session, row.id)
     going = ShardRow.state == ShardState.DELETING
     session.execute(
         delete(ShardRow).where(on_it, going).execution_options(synchronize_session=False)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.jobs import Job
 from balancecloud.models.states import AccountState, JobKind, JobState, ShardState, WorkKind
+from balancecloud.storage.hold import lock_shards
 from balancecloud.storage.work import DELETE_PRIORITY, insert_work
 
 OPEN = (JobState.QUEUED, JobState.RUNNING, JobState.RETRYING)
@@ -39,6 +40,7 @@ def clean_for_job(session: Session, job: Job, pack_ids: Sequence[uuid.UUID]) -> 
     """Mark packs for a clean-up job and write its work down; return the work's id."""
     if pack_ids:
         session.execute(update(Pack).where(Pack.id.in_(pack_ids)).values(cleanup_job_id=job.id))
+        lock_shards(session, ShardRow.pack_id.in_(pack_ids))
         _forget_unlinked(session, pack_ids)
         marked = session.scalars(
             update(ShardRow)

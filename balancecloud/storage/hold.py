@@ -1,17 +1,20 @@
 """Holding a claim while its rows are changed, always in one order, so that nobody waits in a ring.
 
 The order of locks is: jobs, their work (who forms packs first, then by id), then versions, nodes
-(folders from the top down, then files by id), users, packs, accounts (by id), shards. Changing a
-row a second time in one transaction locks what it refers to as well: its job, where it has one.
+(folders from the top down, then files by id), users, packs, accounts (by id), shards. Who links or
+unlinks an account begins with its row, and locks in this order what it holds of shown files.
+Changing a row a second time in one transaction locks what it refers to as well: its job, where it
+has one.
 """
 
 import uuid
 from collections.abc import Collection
 from functools import cache
 
-from sqlalchemy import ColumnElement, Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from balancecloud.models.clouds import ShardRow
 from balancecloud.models.jobs import Job, Work
 from balancecloud.models.library import Version
 from balancecloud.models.states import WorkState
@@ -66,3 +69,10 @@ def lock_versions(session: Session, *which: ColumnElement[bool]) -> list[uuid.UU
     """Lock versions by id, where several are changed at once; return their ids."""
     wanted = select(Version.id).where(*which).order_by(Version.id).with_for_update(key_share=True)
     return list(session.scalars(wanted))
+
+
+def lock_shards(session: Session, *which: ColumnElement[bool]) -> None:
+    """Lock shards by pack and index, however many: where those of several packs are changed."""
+    order = (ShardRow.pack_id, ShardRow.index)
+    wanted = select(ShardRow.index).where(*which).order_by(*order).with_for_update()
+    session.scalar(select(func.count()).select_from(wanted.subquery()))

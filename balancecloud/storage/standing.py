@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.library import Version
 from balancecloud.models.states import AccountState, ShardState, VersionState
+from balancecloud.storage.hold import lock_shards
 
 HELD = (ShardState.STORED, ShardState.VERIFIED)
 _COMMITTED = (
@@ -28,6 +29,21 @@ def reassess(session: Session, account_id: uuid.UUID) -> None:
 def reassess_packs(session: Session, pack_ids: Collection[uuid.UUID]) -> None:
     """Give every committed version with a chunk in these packs the state that is true now."""
     _reassess(session, select(Chunk.version_id).where(Chunk.pack_id.in_(pack_ids)).distinct())
+
+
+def lock_content(session: Session, account_id: uuid.UUID) -> None:
+    """Lock all that an account holds, however much: committed versions first, then shards.
+
+    As who deletes files and who moves packs does; the account itself is locked already.
+    """
+    shown = (
+        select(Version.id)
+        .where(Version.id.in_(on_account(account_id)), Version.state.in_(_COMMITTED))
+        .order_by(Version.id)
+        .with_for_update(key_share=True)
+    )
+    session.scalar(select(func.count()).select_from(shown.subquery()))
+    lock_shards(session, ShardRow.account_id == account_id)
 
 
 def on_account(account_id: uuid.UUID) -> Select[uuid.UUID]:

@@ -226,7 +226,7 @@ def test_the_storage_page_takes_three_questions_for_each_part_that_use_indexes(
         usage_counts.count_next(sessionmaker(large.engine), SYSTEM_CLOCK)
 
 
-def test_a_bounded_search_shows_the_first_of_all_by_name(large: Large) -> None:
+def test_a_bounded_search_shows_those_that_begin_with_the_words(large: Large) -> None:
     with Session(large.engine) as session:
         bounded = nodes.search(session, large.user_id, "scan", most=1000)
         whole = nodes.search(session, large.user_id, "scan")
@@ -235,3 +235,27 @@ def test_a_bounded_search_shows_the_first_of_all_by_name(large: Large) -> None:
     assert whole.total == large.crowd
     assert bounded.nodes == whole.nodes
     assert bounded.nodes[0].path == "/Many/Scan 000001.pdf"
+
+
+@pytest.mark.parametrize("words", ["can 0", "g_", "mg"])
+def test_a_bounded_search_shows_as_many_as_are_looked_for_in_the_order_of_names(
+    large: Large, words: str
+) -> None:
+    with Session(large.engine) as session:
+        bounded = nodes.search(session, large.user_id, words, per_page=500, most=1000)
+        whole = nodes.search(session, large.user_id, words, per_page=1)
+
+    names = [node.name for node in bounded.nodes]
+    assert (len(names), bounded.total) == (500, 1000)
+    assert whole.total > 1000
+    assert all(words in name.lower() for name in names)
+    assert names == sorted(names, key=str.lower)
+
+
+def test_a_bounded_search_that_finds_fewer_finds_all_wherever_the_words_stand(large: Large) -> None:
+    with Session(large.engine) as session:
+        bounded = nodes.search(session, large.user_id, "00123", most=1000)
+        whole = nodes.search(session, large.user_id, "00123")
+
+    assert 1 < whole.total < 1000
+    assert (bounded.total, bounded.nodes) == (whole.total, whole.nodes)

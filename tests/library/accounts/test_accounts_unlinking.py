@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from sqlalchemy import select, text, update
+from sqlalchemy import Update, select, text, update
 
 from balancecloud.clock import SYSTEM_CLOCK
 from balancecloud.errors import Invalid, NotFound, StillHoldsData
@@ -294,8 +294,57 @@ def test_a_file_may_be_deleted_while_its_account_is_unlinked(
         session.scalars(select(Version.id).with_for_update()).all()  # deleting locks it first
         unlinked = pool.submit(unlink_by_force, gateway, person.user_id, account_id, label)
         wait_until_somebody_waits(session)
+        session.execute(update(ShardRow).values(tries=ShardRow.tries))
         session.execute(update(User).values(used_bytes=User.used_bytes))  # and gives room back last
         session.commit()
         unlinked.result(20)
 
     assert row_of(gateway, account_id).state is AccountState.UNLINKED
+
+
+def test_a_file_may_be_deleted_while_its_account_is_linked_again(
+    gateway: Gateway, person: Linker
+) -> None:
+    address = new_address()
+    account_id = link(gateway, person, "google_drive", address)
+    store_file(gateway, person, "deleted.txt", [account_id], 1)
+    unlink_by_force(gateway, person.user_id, account_id, row_of(gateway, account_id).label)
+
+    with ThreadPoolExecutor(1) as pool, gateway.sessions() as session:
+        session.scalars(select(Version.id).with_for_update()).all()
+        linked = pool.submit(link, gateway, person, "google_drive", address)
+        wait_until_somebody_waits(session)
+        session.execute(update(ShardRow).values(tries=ShardRow.tries))
+        session.commit()
+
+        assert linked.result(20) == account_id
+
+
+def test_packs_may_be_cleaned_up_while_an_account_of_theirs_is_unlinked(
+    gateway: Gateway, person: Linker
+) -> None:
+    account_id = link(gateway, person, "google_drive")
+    for name in ("one", "two", "three"):
+        store_file(gateway, person, name, [account_id], 1)
+    label = row_of(gateway, account_id).label
+    first, *others = shards_in_order(gateway)
+
+    with ThreadPoolExecutor(1) as pool, gateway.sessions() as session:
+        session.execute(tried_once_more(first))  # as a cancelled file's are, no version locked
+        unlinked = pool.submit(unlink_by_force, gateway, person.user_id, account_id, label)
+        wait_until_somebody_waits(session)
+        for shard in others:
+            session.execute(tried_once_more(shard))
+        session.commit()
+        unlinked.result(20)
+
+    assert set(shard_states(gateway, account_id)) == {ShardState.MISSING}
+
+
+def shards_in_order(gateway: Gateway) -> list[uuid.UUID]:
+    with gateway.sessions() as session:
+        return list(session.scalars(select(ShardRow.pack_id).order_by(ShardRow.pack_id)))
+
+
+def tried_once_more(pack_id: uuid.UUID) -> Update:
+    return update(ShardRow).where(ShardRow.pack_id == pack_id).values(tries=ShardRow.tries + 1)
