@@ -89,8 +89,11 @@ def _open(tools: Tools, claim: Claim) -> Case | None:
         pack = session.get(Pack, claim.key)
         if fault is None or pack is None:
             return None
-        _show_running(session, claim)
         known = salvage.load(session, pack)
+        if not known.chunks:
+            # Its last file was deleted between these questions, and the pack with it.
+            return None
+        _show_running(session, claim)
         user_key = version_keys.user_key(session, tools.keys, pack.user_id, pack.epoch)
         return Case(tools, claim, known, user_key, fault)
 

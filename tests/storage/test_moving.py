@@ -4,8 +4,10 @@ import secrets
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from balancecloud.clouds.provider import Provider
 from balancecloud.errors import AccountFull, ObjectDiffers, Unreachable
@@ -222,6 +224,30 @@ def test_a_file_deleted_while_its_pack_moves_leaves_nothing(hands: Hands) -> Non
     person.work()
 
     assert person.objects() == set()
+    person.check_settled()
+
+
+def test_a_file_deleted_between_two_looks_at_its_pack_leaves_nothing(hands: Hands) -> None:
+    person = Person.new(*hands, accounts=4)
+    arrived = stored(person, b"small")
+    protect(person, 2)
+    gather(person)
+    claim = person.claim()
+    deleted: list[bool] = []
+
+    def delete_before_its_chunks_are_listed(*arguments: Any) -> None:
+        if not deleted and 'ORDER BY chunks."offset"' in arguments[2]:
+            deleted.append(True)
+            person.delete(arrived)
+
+    engine = person.tools.sessions.kw["bind"]
+    event.listen(engine, "before_cursor_execute", delete_before_its_chunks_are_listed)
+    assert person.carry_out(claim) is None
+    event.remove(engine, "before_cursor_execute", delete_before_its_chunks_are_listed)
+
+    assert deleted
+    assert person.work() == []
+    assert [job.state for job in repair_jobs(person)] == [JobState.DONE]
     person.check_settled()
 
 
