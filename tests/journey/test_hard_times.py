@@ -16,7 +16,7 @@ from tests.journey.house import House, start
 
 MIB = 1 << 20
 
-pytestmark = [pytest.mark.real, pytest.mark.sim, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.sim, pytest.mark.timeout(300), pytest.mark.whole]
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ from tests.services.databases import Databases
 
 MIB = 1 << 20
 
-pytestmark = [pytest.mark.real, pytest.mark.sim, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.sim, pytest.mark.timeout(180), pytest.mark.whole]
 
 
 @dataclass

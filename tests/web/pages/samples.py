@@ -225,13 +225,25 @@ DONE = replace(
         WHOLE,
         files=FileCounts(5, 5, 0, 0),
         shards=ShardCounts(489, 489, 489, 3),
+        chunks=ChunkCounts(163, 163),
+        accounts=tuple(
+            LaneProgress(account.id, "healthy", None, count, count, 0)
+            for account, count in ((GOOGLE, 123), (ONEDRIVE, 122), (WORK, 122), (FOLDER, 122))
+        ),
         eta_seconds=None,
         rate_in=0,
         rate_out=0,
     ),
 )
 PARTLY = replace(
-    DONE, id=uuid.UUID(int=702), progress=replace(DONE.progress, files=FileCounts(5, 4, 1, 0))
+    DONE,
+    id=uuid.UUID(int=702),
+    progress=replace(
+        DONE.progress,
+        bytes=replace(WHOLE, stored=WHOLE.total - 700 * MIB),
+        files=FileCounts(5, 4, 1, 0),
+        shards=ShardCounts(489, 339, 339, 3),
+    ),
 )
 WAITING = replace(
     RUNNING,
@@ -243,6 +255,7 @@ WAITING = replace(
         Stages(14_336, 14_336, 0, 0),
         files=FileCounts(1, 0, 0, 0),
         shards=ShardCounts(),
+        chunks=ChunkCounts(1, 0),
         accounts=(),
         eta_seconds=None,
         eta_kind="waiting",
