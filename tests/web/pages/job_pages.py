@@ -18,16 +18,20 @@ def job(view: Any, **values: Any) -> dict[str, object]:
 
 # Of what has ended nothing is under way.
 CANCELLED_FILES: Final = tuple(
-    replace(file, state="cancelled", error=None) if file.state != "stored" else file
+    replace(file, state="cancelled", error=None, can_cancel=False, can_retry=False)
+    if file.state != "stored"
+    else file
     for file in samples.FILES
 )
 FAILED_FILES: Final = tuple(
-    replace(file, state="failed", error=samples.FILES[0].error) if file.state != "stored" else file
+    replace(file, state="failed", error=samples.FILES[0].error, can_retry=True)
+    if file.state != "stored"
+    else file
     for file in samples.FILES
 )
 PARTLY_FILES: Final = (
     samples.FILES[0],
-    *(replace(file, state="stored") for file in samples.FILES[1:5]),
+    *(replace(file, state="stored", can_cancel=False) for file in samples.FILES[1:5]),
 )
 ENDED: Final = {
     "can_cancel": False,

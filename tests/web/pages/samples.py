@@ -240,9 +240,11 @@ PARTLY = replace(
     id=uuid.UUID(int=702),
     progress=replace(
         DONE.progress,
-        bytes=replace(WHOLE, stored=WHOLE.total - 700 * MIB),
+        # Of broken.iso 300 of 700 MiB were sealed, and 120 stored.
+        bytes=replace(WHOLE, sealed=WHOLE.total - 400 * MIB, stored=WHOLE.total - 580 * MIB),
         files=FileCounts(5, 4, 1, 0),
-        shards=ShardCounts(489, 339, 339, 3),
+        shards=ShardCounts(489, 315, 315, 3),
+        chunks=ChunkCounts(163, 123),
     ),
 )
 WAITING = replace(
