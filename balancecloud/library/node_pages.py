@@ -156,11 +156,12 @@ def _hits(user_id: uuid.UUID, sought: Sought) -> CTE:
     first = by_name.limit(looked_at).subquery("first")
     walk = select(first).where(*_like(first.c.folded, sought.words)).limit(sought.most).cte("walk")
     found = func.greatest(begin, select(func.count()).select_from(walk).scalar_subquery())
-    rest = mine.where(*fitting, found < sought.most).limit(sought.most).subquery("rest")
+    # Planned as if all of it were read, so by the grams, however soon enough are found.
+    fits = mine.where(*fitting, found < sought.most).cte("fits").prefix_with("MATERIALIZED")
     return union_all(
         select(beginning).where(begin >= sought.most),
         select(walk).where(begin < sought.most, found >= sought.most),
-        select(rest),
+        select(select(fits).limit(sought.most).subquery("rest")),
     ).cte("hits")
 
 

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Any, TypeVarTuple
 
 from sqlalchemy import ARRAY, Cast, Row, Select, Uuid, and_, any_, cast, func, select, true
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from balancecloud.library.views import AccountShare, NodeView
 from balancecloud.models.clouds import Chunk, CloudAccount, ShardRow
+from balancecloud.models.kept_aliases import kept_alias
 from balancecloud.models.library import Node, Version
 from balancecloud.models.states import NodeKind, VersionState
 
 Columns = TypeVarTuple("Columns")
-SHOWN = aliased(Version, name="shown")
-NEWEST = aliased(Version, name="newest")
+SHOWN = kept_alias(Version, "shown")
+NEWEST = kept_alias(Version, "newest")
 FOLDER_STATE = "stored"
 ENDED = (VersionState.CANCELLED, VersionState.LOST)
 

@@ -16,14 +16,15 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from balancecloud.library.node_views import ENDED, FOLDER_STATE, paths_of, shares_of
 from balancecloud.library.views import AccountShare, NodeView
+from balancecloud.models.kept_aliases import kept_alias
 from balancecloud.models.library import Node, Version
 from balancecloud.models.states import NodeKind, VersionState
 
-_INSIDE: Final = aliased(Node, name="inside")
+_INSIDE: Final = kept_alias(Node, "inside")
 _FACTS: Final = (
     Version.id,
     Version.number,

@@ -60,6 +60,7 @@ def set_protection(session: Session, user_id: uuid.UUID, losses: int) -> list[uu
     """
     if not 0 <= losses <= MOST:
         raise Invalid({"protection": ["Choose 0, 1 or 2 accounts."]})
+    upkeep.hold_job(session, user_id)
     changed = session.scalar(
         update(User)
         .where(User.id == user_id, User.protection != losses)
@@ -77,6 +78,7 @@ def look_over(session: Session, user_id: uuid.UUID) -> list[uuid.UUID]:
 
     Returns the work to ring for.
     """
+    upkeep.hold_job(session, user_id)
     upkeep.forget_failures(session, user_id)
     return upkeep.gather(session, user_id)
 

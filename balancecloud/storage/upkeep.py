@@ -124,6 +124,11 @@ def examine(session: Session, user_id: uuid.UUID, pack_id: uuid.UUID) -> Fault |
     return Fault(max(wanted, m), is_sparse, has_wrong_parity=False)
 
 
+def hold_job(session: Session, user_id: uuid.UUID) -> None:
+    """Lock the job that mends a person's packs, before its work and the person's own row."""
+    session.scalar(_open_jobs(user_id).with_for_update())
+
+
 def forget_failures(session: Session, user_id: uuid.UUID) -> None:
     """Let packs be tried again that were given up: something has changed."""
     session.execute(

@@ -1,15 +1,20 @@
 """Repair jobs as a person meets them: from the setting, on the job's page, and on storage."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from balancecloud.errors import NotFound, StateConflict
 from balancecloud.library import jobs, protection, usage
 from balancecloud.live.progress import ProgressStore
+from balancecloud.models.jobs import Job
+from balancecloud.models.people import User
 from balancecloud.storage import upkeep
 from tests.library.jobs.looking import detail_of
+from tests.services.locks import wait_until_somebody_waits
 from tests.storage import mending
 from tests.storage.mending import repair_jobs
 from tests.storage.world import CHUNK, Person
@@ -108,3 +113,20 @@ def test_each_choice_says_what_it_takes(
 def test_nobody_has_no_protection(stranger: Person) -> None:
     with stranger.tools.sessions() as session, pytest.raises(NotFound):
         protection.protection(session, uuid.uuid4())
+
+
+def test_protection_may_change_while_a_repair_and_a_deletion_go_on(person: Person) -> None:
+    person.upload(bytes(CHUNK), b"small")
+    assert person.work() == []
+    assert protect(person, 2)
+    (job,) = repair_jobs(person)
+
+    with ThreadPoolExecutor(1) as pool, person.tools.sessions() as mend:
+        mend.get_one(Job, job.id, with_for_update=True)
+        changed = pool.submit(protect, person, 0)
+        wait_until_somebody_waits(mend)
+        # As who deletes a file does, for whom the repair waits.
+        mend.execute(text("SET LOCAL lock_timeout = '2s'"))
+        mend.get_one(User, person.user_id, with_for_update=True)
+        mend.rollback()
+        changed.result(20)
