@@ -1,5 +1,7 @@
 """One page of many nodes, read from an index however large the library is."""
 
+import re
+import unicodedata
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +36,7 @@ LAST_PAGE: Final = 1_000_000_000
 SORTS: Final = ("name", "size", "modified")
 ANY: Final = Narrowing()
 WALKED: Final = 4_000  # names, in which a frequent word is looked for first
+ACCENTS: Final = re.compile("[\u0300-\u036f]")  # what `fold_name` takes away
 ESCAPES: Final = {ord(letter): f"\\{letter}" for letter in "%_\\"}
 
 
@@ -123,6 +126,12 @@ class Sought:
     most: int | None = None
     narrowing: Narrowing = ANY
 
+    @property
+    def has_grams(self) -> bool:
+        """Whether two letters are left of the words once they are folded, as a gram needs."""
+        bare = unicodedata.normalize("NFD", self.words.lower())
+        return len(ACCENTS.sub("", bare)) > 1
+
 
 def named(session: Session, user_id: uuid.UUID, sought: Sought, wanted: Slice) -> FoundPage:
     """Return one page of the nodes whose name contains the words, by name."""
@@ -143,11 +152,11 @@ def _hits(user_id: uuid.UUID, sought: Sought) -> CTE:
     """
     mine = select(Node.id, Node.folded).where(Node.user_id == user_id, Node.trashed_at.is_(None))
     by_name = mine.order_by(Node.user_id, Node.folded, Node.id)
-    fitting = (*_like(Node.folded.expression, sought.words), *_grams(user_id, sought.words))
+    fitting = (*_like(Node.folded.expression, sought.words), *_grams(user_id, sought))
     if sought.narrowing:
         names = by_name.where(*fitting)
         return narrowed(user_id, names, sought.narrowing).limit(sought.most).cte("hits")
-    if sought.most is None or len(sought.words) < 2:
+    if sought.most is None or not sought.has_grams:
         return by_name.where(*fitting).limit(sought.most).cte("hits")
     beginning = by_name.where(*_begins(sought.words)).limit(sought.most).cte("beginning")
     begin = select(func.count()).select_from(beginning).scalar_subquery()
@@ -188,11 +197,11 @@ def _escaped(words: str) -> ColumnElement[str]:
     return func.fold_name(words.translate(ESCAPES))
 
 
-def _grams(user_id: uuid.UUID, words: str) -> list[ColumnElement[bool]]:
-    if len(words) < 2:
+def _grams(user_id: uuid.UUID, sought: Sought) -> list[ColumnElement[bool]]:
+    if not sought.has_grams:
         return []
     # Of constants alone, so that the planner can tell a rare gram from a common one.
-    grams = func.sought_grams(user_id, func.fold_name(words))
+    grams = func.sought_grams(user_id, func.fold_name(sought.words))
     return [func.name_grams(Node.user_id, Node.folded).op("@>")(grams)]
 
 

@@ -50,16 +50,17 @@ def test_a_node_deleted_between_two_questions_is_not_found(person: Person) -> No
 
 
 @pytest.mark.parametrize(
-    "words", ["café", "CAFÉ", "cafe", "cafe\u0301", "FÉ MEN", "é", "fe", "🍰", "שלום"]
+    "words", ["café", "CAFÉ", "cafe", "cafe\u0301", "e\u0301", "FÉ MEN", "é", "fe", "🍰", "שלום"]
 )
+@pytest.mark.parametrize("most", [None, 1000])
 def test_a_name_is_found_by_any_part_case_accents_and_spelling_aside(
-    person: Person, words: str
+    person: Person, words: str, most: int | None
 ) -> None:
     wanted = folder(person, "Café menu 🍰 שלום")
     folder(person, "Brian")
 
     with person.tools.sessions() as session:
-        found = nodes.search(session, person.user_id, words)
+        found = nodes.search(session, person.user_id, words, most=most)
 
     assert [node.id for node in found.nodes] == [wanted]
     assert found.total == 1
