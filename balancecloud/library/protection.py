@@ -60,6 +60,7 @@ def set_protection(session: Session, user_id: uuid.UUID, losses: int) -> list[uu
     """
     if not 0 <= losses <= MOST:
         raise Invalid({"protection": ["Choose 0, 1 or 2 accounts."]})
+    # Before the person's row: a deletion waits for that, and a move, which holds this job, for it.
     upkeep.hold_job(session, user_id)
     changed = session.scalar(
         update(User)

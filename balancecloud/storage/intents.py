@@ -23,10 +23,10 @@ from balancecloud.storage.figures import StoreProgress, add_bytes, add_shards
 from balancecloud.storage.hold import hold_jobs, still_due
 from balancecloud.storage.packing import Parcel, SealedChunk, SealedPack
 from balancecloud.storage.placement import Placed, Plan
+from balancecloud.storage.stored_packs import MARKED
 from balancecloud.storage.work import Claim
 
 ON_THE_CLOUD = (ShardState.STORED, ShardState.VERIFIED)
-_LOST = (ShardState.MISSING, ShardState.DAMAGED)
 ChunkKey = tuple[uuid.UUID, int]
 
 
@@ -91,7 +91,7 @@ def _intended(pack: Pack, salts: Mapping[ChunkKey, bytes], rows: Sequence[ShardR
         Plan(pack.k, pack.m, tuple(Placed(r.index, r.account_id, "intended") for r in rows)),
         {r.index: ObjectId(r.object_id) if r.object_id else None for r in rows},
         frozenset(r.index for r in rows if r.state in ON_THE_CLOUD),
-        frozenset(r.index for r in rows if r.state in _LOST),
+        frozenset(r.index for r in rows if r.state in MARKED),
     )
 
 

@@ -30,7 +30,7 @@ from balancecloud.storage.case import (
     reserve,
     stray_of,
 )
-from balancecloud.storage.hold import hold
+from balancecloud.storage.hold import hold, lock_versions
 from balancecloud.storage.packing import Parcel, SealedPack, layout_of, parcels
 from balancecloud.storage.placement import Placed, Plan
 from balancecloud.storage.salvage import fetch_body
@@ -207,13 +207,7 @@ def _flip(case: Case, pack_id: uuid.UUID, remade: Remade) -> None:
     with case.tools.sessions.begin() as session:
         hold(session, case.claim)
         in_pack = Chunk.pack_id == case.pack.id
-        versions = select(Chunk.version_id).where(in_pack)
-        session.scalars(
-            select(Version.id)
-            .where(Version.id.in_(versions))
-            .order_by(Version.id)
-            .with_for_update(key_share=True)
-        ).all()
+        lock_versions(session, Version.id.in_(select(Chunk.version_id).where(in_pack)))
         chunks = cleanup.lock_chunks(session, in_pack)
         locked = {pack.id: pack for pack in cleanup.lock_packs(session, [case.pack.id, pack_id])}
         new = _demand_whole(session, locked.get(pack_id))

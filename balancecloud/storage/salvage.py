@@ -29,11 +29,11 @@ from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.states import AccountState, ShardState
 from balancecloud.storage import erasure, health, upkeep
 from balancecloud.storage.standing import HELD
+from balancecloud.storage.stored_packs import MARKED
 from balancecloud.storage.tools import Tools
 
 logger = logging.getLogger(__name__)
 
-_MARKED = (ShardState.MISSING, ShardState.DAMAGED)
 _OF_THE_OBJECT = (BadRange, ObjectMissing)
 
 
@@ -56,7 +56,7 @@ class KnownShard:
     @property
     def may_be_read(self) -> bool:
         """Whether something could lie there: every shard proves itself."""
-        return self.is_linked and self.object_id is not None and self.state in {*HELD, *_MARKED}
+        return self.is_linked and self.object_id is not None and self.state in {*HELD, *MARKED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class _Reading:
             for shard, answer in zip(asked, answers, strict=True):
                 if isinstance(answer, memoryview):
                     self.pieces[shard.index] = answer
-                    _mark(session, self._pack.id, shard.index, _MARKED, ShardState.VERIFIED)
+                    _mark(session, self._pack.id, shard.index, MARKED, ShardState.VERIFIED)
                 elif answer is None or isinstance(answer, BadRange):
                     _mark(session, self._pack.id, shard.index, HELD, ShardState.DAMAGED)
                 elif isinstance(answer, ObjectMissing):

@@ -11,15 +11,21 @@ from sqlalchemy.orm import Session, sessionmaker
 from balancecloud.clouds.provider import Provider
 from balancecloud.config import Config
 from balancecloud.storage.tools import Tools
-from tests.storage.world import Person, make_tools
+from tests.storage.world import NOTHING, Person, make_tools
+
+
+@pytest.fixture
+def shared() -> int:
+    """Up to how many bytes a last chunk shares a pack: none does, where a module says no other."""
+    return NOTHING
 
 
 @pytest.fixture
 def hands(
-    config: Config, database: sessionmaker[Session]
+    config: Config, database: sessionmaker[Session], shared: int
 ) -> tuple[Tools, dict[uuid.UUID, Provider]]:
     """Tools, and the dict in which their accounts are looked up."""
-    return make_tools(config, database)
+    return make_tools(config, database, shared=shared)
 
 
 @pytest.fixture

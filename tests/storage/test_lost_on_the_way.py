@@ -8,10 +8,8 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, text, update
-from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.clouds.provider import Provider, Room
-from balancecloud.config import Config
 from balancecloud.errors import Unreachable
 from balancecloud.library import job_sentences
 from balancecloud.library.uploads import Arrived
@@ -23,7 +21,7 @@ from balancecloud.storage.runs import RUN_CHUNKS
 from balancecloud.storage.tools import Tools
 from tests.services.locks import wait_until_somebody_waits
 from tests.storage.mending import gather, lose, rows_of, unlink
-from tests.storage.world import CHUNK, Person, make_tools
+from tests.storage.world import CHUNK, Person
 
 pytestmark = pytest.mark.real
 
@@ -32,8 +30,8 @@ SHARED = CHUNK // 2
 
 
 @pytest.fixture
-def hands(config: Config, database: sessionmaker[Session]) -> Hands:
-    return make_tools(config, database, shared=SHARED)
+def shared() -> int:
+    return SHARED
 
 
 @pytest.fixture

@@ -7,10 +7,8 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select, text, update
-from sqlalchemy.orm import Session, sessionmaker
 
 from balancecloud.clouds.provider import Provider
-from balancecloud.config import Config
 from balancecloud.errors import Throttled, Unreachable
 from balancecloud.library import job_figures, jobs
 from balancecloud.library.uploads import Arrived
@@ -20,7 +18,7 @@ from balancecloud.models.library import SpoolPart, Upload
 from balancecloud.models.states import JobState, VersionState, WorkKind, WorkState
 from balancecloud.storage import packer, waiting
 from balancecloud.storage.tools import Tools
-from tests.storage.world import CHUNK, Person, make_tools, say_nothing
+from tests.storage.world import CHUNK, Person, say_nothing
 
 pytestmark = pytest.mark.real
 
@@ -29,13 +27,8 @@ Hands = tuple[Tools, dict[uuid.UUID, Provider]]
 
 
 @pytest.fixture
-def hands(config: Config, database: sessionmaker[Session]) -> Hands:
-    return make_tools(config, database, shared=SHARED)
-
-
-@pytest.fixture
-def person(hands: Hands) -> Person:
-    return Person.new(*hands, accounts=3)
+def shared() -> int:
+    return SHARED
 
 
 def contents(*sizes: int) -> list[bytes]:
