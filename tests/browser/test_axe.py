@@ -11,6 +11,7 @@ from tests.browser.rules import (
     shift_of,
 )
 from tests.browser.test_access import WHOLE, opened
+from tests.browser.wayward_proxy import standing_before
 
 pytestmark = [pytest.mark.browser, pytest.mark.every_page, pytest.mark.timeout(1200)]
 
@@ -36,6 +37,11 @@ ONLY_HERE = (
     "Framing '",
     "postMessage",  # said by the viewer of PDF that is the browser's own
 )
+
+
+# How long, in milliseconds, something was to be seen before the page was whole.
+BEFORE_THE_END = """() => performance.getEntriesByType("navigation")[0].domInteractive
+  - performance.getEntriesByName("first-contentful-paint")[0].startTime"""
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -90,3 +96,29 @@ def test_nothing_jumps_when_the_letters_come_late(
     context.close()
     assert held
     assert shift <= 0.001
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_jumps_when_a_page_comes_in_drops(
+    width: int, chromium: Browser, gallery: str
+) -> None:
+    page = opened(chromium, (width, 900))
+    drawn: list[float] = []
+    jumped = {}
+    with standing_before(gallery) as proxy:
+        proxy.drips = True
+        for name in (
+            "sign-in-wrong",
+            "register-first",
+            "error-404",
+            "files",
+            "preview-sound",
+            "map",
+        ):
+            page.goto(f"{proxy.base}/{name}")
+            if (shift := shift_of(page)) > 0.02:
+                jumped[name] = shift
+            drawn.append(page.evaluate(BEFORE_THE_END))
+    page.close()
+    assert jumped == {}
+    assert min(drawn) > 0

@@ -1,7 +1,8 @@
-"""A proxy as one meets them: it may refuse, cut or stall requests; it counts what it saw."""
+"""A proxy as one meets them: it refuses, cuts, stalls or drips, as told; it counts what it saw."""
 
 import http.client
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from urllib.parse import urlsplit
 PASS: Final = 0
 CUT: Final = -1
 STALL: Final = -2
+DROPS: Final = 12
+DROP_SECONDS: Final = 0.04  # two frames of a browser and a half
 HOP_BY_HOP: Final = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 Rule = Callable[[str, int], int]
@@ -21,7 +24,8 @@ class Proxy(ThreadingHTTPServer):
     """Stands before `target`; `rule(method, offset)` is a status to refuse with, or one of these.
 
     A stalled request arrives but for its last byte, which waits until `goes_on` is set: by
-    `is_stalled` the target has read of it all that no socket holds.
+    `is_stalled` the target has read of it all that no socket holds. With `drips` a page's body
+    comes in drops, each late enough that a browser has drawn what it has.
     """
 
     daemon_threads = True
@@ -30,6 +34,7 @@ class Proxy(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Request)
         self.target = target
         self.rule: Rule = lambda _method, _offset: PASS
+        self.drips = False
         self.seen: Counter[str] = Counter()
         self.sent_bytes = 0  # of files, also those that were cut
         self.peak = 0
@@ -113,9 +118,17 @@ class _Request(BaseHTTPRequestHandler):
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(body)
+                self._drip(body) if self.server.drips else self.wfile.write(body)
         except OSError:
             self.close_connection = True
+
+    def _drip(self, page: bytes) -> None:
+        head, end, body = page.partition(b"</head>")
+        self.wfile.write(head + end)
+        size = len(body) // DROPS + 1
+        for start in range(0, len(body), size):
+            time.sleep(DROP_SECONDS)
+            self.wfile.write(body[start : start + size])
 
 
 @contextmanager
