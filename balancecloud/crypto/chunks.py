@@ -69,6 +69,33 @@ class _Opening:
     frames: FrameCipher
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class SpanOpener:
+    """Opens spans of one chunk. Its header is not needed: it follows from keys, place and salt."""
+
+    _place: Place
+    _frames: FrameCipher
+
+    @classmethod
+    def of(cls, place: Place, file_key: bytes, user_key: UserKey, salt: bytes) -> "SpanOpener":
+        """Work out, once for all spans, what opens them; IntegrityError if that can't be."""
+        return cls(place, _derive(place, file_key, user_key, salt).frames)
+
+    def open(self, span: Span, sealed: Buffer) -> bytes:
+        """Open the sealed bytes of a span: its plaintext bytes, or an IntegrityError."""
+        place = self._place
+        if span != frame_span(place, span.begin, span.end):
+            raise IntegrityError("range")
+        if len(sealed) != span.length:
+            raise IntegrityError("length")
+        offset = span.first_frame << place.frame_log2
+        last = (span.end - 1) >> place.frame_log2
+        ends = last == frame_count(place.padded_len, place.frame_log2) - 1
+        run = self._frames.open_run(span.first_frame, sealed, ends=ends)
+        plaintext = _without_padding(run, place.plain_len - offset)
+        return plaintext[span.begin - offset : span.end - offset]
+
+
 def seal(place: Place, file_key: bytes, user_key: UserKey, plaintext: Buffer) -> bytearray:
     """Seal the plaintext of this place: the complete chunk, ready to be stored."""
     source = memoryview(plaintext)
@@ -120,20 +147,8 @@ def frame_span(place: Place, begin: int, end: int) -> Span:
 def open_span(  # noqa: PLR0913, PLR0917 - what the index knows stays apart from what a provider sent
     place: Place, file_key: bytes, user_key: UserKey, salt: bytes, span: Span, sealed: Buffer
 ) -> bytes:
-    """Open the sealed bytes of a span: its plaintext bytes, or an IntegrityError.
-
-    The chunk's header is not needed: it follows from keys, place and salt.
-    """
-    if span != frame_span(place, span.begin, span.end):
-        raise IntegrityError("range")
-    if len(sealed) != span.length:
-        raise IntegrityError("length")
-    opening = _derive(place, file_key, user_key, salt)
-    offset = span.first_frame << place.frame_log2
-    last = (span.end - 1) >> place.frame_log2
-    ends = last == frame_count(place.padded_len, place.frame_log2) - 1
-    run = opening.frames.open_run(span.first_frame, sealed, ends=ends)
-    return _without_padding(run, place.plain_len - offset)[span.begin - offset : span.end - offset]
+    """Open one span alone; see `SpanOpener`."""
+    return SpanOpener.of(place, file_key, user_key, salt).open(span, sealed)
 
 
 def scavenge(user_keys: Iterable[UserKey], sealed: Buffer) -> Scavenged:

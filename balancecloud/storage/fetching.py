@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from balancecloud.crypto import chunks, shards
-from balancecloud.crypto.chunks import Span
+from balancecloud.crypto.chunks import Span, SpanOpener
 from balancecloud.crypto.places import Place
 from balancecloud.crypto.primitives import Buffer
 from balancecloud.errors import BadRange, IntegrityError, ProviderError
@@ -24,8 +24,9 @@ from balancecloud.storage.tools import Tools
 
 logger = logging.getLogger(__name__)
 
-# Opened at once: what is fetched stays sealed in memory until the reader wants it.
-OPENED_BYTES = 1 << 20
+# Opened at once: what is fetched stays sealed in memory until the reader wants it. Joined, opened
+# and joined again it is there three times for a moment.
+OPENED_BYTES = 256 << 10
 # Wanted is so much of a pack: then whole pieces cost hardly more, and any k of them do.
 NEARLY_WHOLE = 7 / 8
 
@@ -55,6 +56,7 @@ class Wire:
             if ask.is_over:
                 pace.ended(ask.sent)
                 return
+            pace.begin(ask.sent, self.tools.clock.monotonic())
             piece = None
             try:
                 piece = get(self.tools, ask.race.pack, ask.shard, (start, length), self.ring)
@@ -117,12 +119,10 @@ class Wanted:
             yield chunks.frame_span(self.place, at, stop)
             at = stop
 
-    def open(self, span: Span, sealed: Buffer) -> bytes:
-        """Open the sealed bytes of a part; IntegrityError unless every frame of it holds."""
+    def opener(self) -> SpanOpener:
+        """Return what opens the sealed bytes of its parts."""
         keys = self.keys
-        return chunks.open_span(
-            self.place, keys.file_key, keys.user_key, self.chunk.salt, span, sealed
-        )
+        return SpanOpener.of(self.place, keys.file_key, keys.user_key, self.chunk.salt)
 
 
 def rows_of(pack: StoredPack, start: int, length: int) -> list[Row]:
@@ -170,7 +170,7 @@ class Fetch:
 
     def suspects(self) -> list[StoredShard]:
         """Return the shards whose answers are in what did not open."""
-        answered = {index for race in self.races for index in race.pieces}
+        answered = {index for race in self.races for index in race.answered}
         return [shard for shard in self.wanted.chunk.pack.shards if shard.index in answered]
 
     def forget(self) -> None:

@@ -13,9 +13,8 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
-# More than this under way fills a link of 20 MB/s and 80 ms twice over. With more, the first of
-# them, for which the reader waits, would only share the link with those it does not need yet.
-FULL_BYTES: Final = 4 << 20
+from balancecloud.storage.pace import FULL_BYTES
+
 WIDTH: Final = 8  # at most, however small they are
 SMALL_BYTES: Final = 512 << 10
 IDLE_SECONDS: Final = 10.0

@@ -1,12 +1,14 @@
 """What an account's answers teach about its time, and when an answer is late by that measure.
 
-A request takes the account's delay and the time its bytes need behind those that are waiting
-already. Both are running averages; so is by how much answers were later than expected of them.
+A request takes the account's delay and the time its bytes need beside those that are under way
+with it. Both are running averages; so is by how much answers were later than expected of them.
+What waits for its turn in our own queue is not late by that: the account was not asked yet.
 """
 
 import threading
 import uuid
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 # What is expected of an account that was never asked: hasty guesses cost needless requests.
@@ -19,20 +21,25 @@ LEAST_FACTOR: Final = 1.5
 MOST_FACTOR: Final = 4.0
 SPARE_SECONDS: Final = 0.05
 LONGEST_PATIENCE_SECONDS: Final = 5.0
+# More than this under way fills a link of 20 MB/s and 80 ms twice over. With more, the first of
+# them, for which the reader waits, would only share the link with those it does not need yet.
+FULL_BYTES: Final = 4 << 20
 # Up to this much moved, the delay makes the time; beyond it, the link.
 SHORT_BYTES: Final = 256 << 10
 LEARNING: Final = 0.2
+SHORTEST_SECONDS: Final = 1e-4
 
 
 @dataclass(slots=True, eq=False)
 class Sent:
-    """A request under way: when it was handed over, and what was expected of it."""
+    """A request that waits for its turn, or is under way since `at`."""
 
-    at: float
     length: int
-    ahead: int  # bytes to be moved until it is answered, its own included
-    expected: float
-    late_at: float
+    at: float = inf
+    ahead: int = 0  # bytes under way as it began, its own included
+    beside: int = 0  # those that began later, while it was under way
+    expected: float = inf  # seconds, as it began
+    patience: float = inf
 
 
 class Pace:
@@ -46,30 +53,47 @@ class Pace:
         self._stray = FIRST_STRAY
         self._is_known = False
         self._under_way: set[Sent] = set()
-        self._ahead = 0
+        self._moving = 0  # bytes under way
+        self._ahead = 0  # those and the bytes that wait
 
     def expected(self, length: int, now: float) -> tuple[bool, float]:
         """Return whether the account is late with something now, and the seconds of a request."""
         with self._lock:
-            is_late = any(sent.late_at <= now for sent in self._under_way)
+            is_late = any(sent.at + sent.patience <= now for sent in self._under_way)
             return is_late, self._seconds(self._ahead + length)
 
-    def send(self, length: int, now: float) -> Sent:
-        """Note that a request is handed over."""
+    def send(self, length: int) -> Sent:
+        """Note that a request is handed over and waits for its turn."""
         with self._lock:
             self._ahead += length
-            expected = self._seconds(self._ahead)
-            factor = min(max(1 + STRAYS * self._stray, LEAST_FACTOR), MOST_FACTOR)
-            patience = min(expected * factor, LONGEST_PATIENCE_SECONDS) + self._spare
-            sent = Sent(now, length, self._ahead, expected, now + patience)
+            return Sent(length)
+
+    def begin(self, sent: Sent, now: float) -> None:
+        """Note that the account is asked now."""
+        with self._lock:
+            self._moving += sent.length
+            sent.at, sent.ahead = now, self._moving
+            sent.expected = self._seconds(sent.ahead)
+            sent.patience = self._patience(sent)
+            for other in self._under_way:
+                other.beside += sent.length
+                other.patience = max(other.patience, self._patience(other))
             self._under_way.add(sent)
-            return sent
+
+    def late_at(self, sent: Sent, times: float = 1.0) -> float:
+        """Return when an answer is late, or so many times as late.
+
+        One that waits for its turn is late as soon as all that are under way are.
+        """
+        with self._lock:
+            waited_for = [sent] if sent in self._under_way else self._under_way
+            return max((one.at + times * one.patience for one in waited_for), default=inf)
 
     def answered(self, sent: Sent, now: float) -> None:
         """Learn from an answer."""
         with self._lock:
             self._end(sent)
-            took = max(now - sent.at, 1e-4)
+            took = max(now - sent.at, SHORTEST_SECONDS)
             if not self._is_known:
                 # Nothing is known yet: the first answer is believed.
                 self._is_known = True
@@ -89,8 +113,16 @@ class Pace:
             self._end(sent)
 
     def _end(self, sent: Sent) -> None:
-        self._under_way.discard(sent)
         self._ahead -= sent.length
+        if sent in self._under_way:
+            self._under_way.discard(sent)
+            self._moving -= sent.length
+
+    def _patience(self, sent: Sent) -> float:
+        """Return the seconds it may take: what is under way with it shares the link."""
+        moved = max(sent.ahead, min(sent.ahead + sent.beside, FULL_BYTES))
+        factor = min(max(1 + STRAYS * self._stray, LEAST_FACTOR), MOST_FACTOR)
+        return min(self._seconds(moved) * factor, LONGEST_PATIENCE_SECONDS) + self._spare
 
     def _seconds(self, moved: int) -> float:
         return self._delay + moved / self._bytes_per_second

@@ -64,14 +64,15 @@ class Race:
     row: Row
     track: Track
     asks: dict[int, Ask] = field(default_factory=dict)
+    answered: set[int] = field(default_factory=set)  # of those, the ones that were used
     pieces: dict[int, bytes] = field(default_factory=dict)
     _solved: Mapping[int, Buffer] | None = None
     _is_done_with: bool = False
 
     @property
     def is_won(self) -> bool:
-        """Whether what is needed is there, or can be computed."""
-        return len(self.pieces) >= self.pack.layout.k or self._needed <= self.pieces.keys()
+        """Whether what is needed is there."""
+        return self._solved is not None
 
     @property
     def is_over(self) -> bool:
@@ -91,12 +92,14 @@ class Race:
     def take(self, ask: Ask, piece: bytes | None) -> None:
         """Take an answer, or ask another where there was none."""
         ask.is_over = True
-        if self._is_done_with:
+        if self._is_done_with or self.is_won:
             return
-        if piece is not None and not self.is_won:
+        if piece is not None:
             self.pieces[ask.shard.index] = piece
-        if self.is_won:
+            self.answered.add(ask.shard.index)
+        if len(self.pieces) >= self.pack.layout.k or self._needed <= self.pieces.keys():
             self.cancel()
+            self._solve()
         elif piece is None:
             self._reach(self._under_way(), is_free=True)
 
@@ -105,8 +108,8 @@ class Race:
         if self.is_over:
             return
         now = self.track.now()
-        in_time = [ask for ask in self._under_way() if ask.sent.late_at > now]
-        stalled = [ask for ask in self._under_way() if _stalled_at(ask) <= now]
+        in_time = [ask for ask in self._under_way() if self._late_at(ask) > now]
+        stalled = [ask for ask in self._under_way() if self._late_at(ask, STALLED) <= now]
         self._reach(in_time, is_free=bool(stalled))
 
     def next_look(self) -> float:
@@ -115,7 +118,7 @@ class Race:
         times = [
             moment
             for ask in self._under_way()
-            for moment in (ask.sent.late_at, _stalled_at(ask))
+            for moment in (self._late_at(ask), self._late_at(ask, STALLED))
             if moment > now
         ]
         return min(times, default=float("inf"))
@@ -135,16 +138,19 @@ class Race:
     def columns(self) -> Mapping[int, Buffer]:
         """Return the needed pieces once it is won."""
         if self._solved is None:
-            self._solved = self._solve()
+            raise AssertionError("It is not won.")
         return self._solved
 
-    def _solve(self) -> Mapping[int, Buffer]:
-        if self._needed <= self.pieces.keys():
-            return self.pieces
-        layout = self.pack.layout
-        chosen = dict(list(self.pieces.items())[: layout.k])
-        data = erasure.decode(chosen, layout.k, layout.m, self.row.length)
-        return dict(enumerate(data))
+    def _solve(self) -> None:
+        """Work out what is needed, and keep nothing else: it may wait long to be read."""
+        found: Mapping[int, Buffer] = self.pieces
+        if not self._needed <= self.pieces.keys():
+            layout = self.pack.layout
+            found = dict(
+                enumerate(erasure.decode(self.pieces, layout.k, layout.m, self.row.length))
+            )
+        self._solved = {index: found[index] for index in self.row.needed}
+        self.pieces = {}
 
     # --- whom to ask ----------------------------------------------------------------------------
 
@@ -187,7 +193,7 @@ class Race:
 
     def _ask(self, shard: StoredShard) -> None:
         pace = self.track.paces.of(shard.account_id)
-        ask = Ask(self, shard, pace.send(self.row.length, self.track.now()))
+        ask = Ask(self, shard, pace.send(self.row.length))
         self.asks[shard.index] = ask
         self.track.send(ask)
 
@@ -197,9 +203,8 @@ class Race:
     def _not_asked(self) -> list[StoredShard]:
         return [shard for shard in self.pack.shards if shard.index not in self.asks]
 
-
-def _stalled_at(ask: Ask) -> float:
-    return ask.sent.at + STALLED * (ask.sent.late_at - ask.sent.at)
+    def _late_at(self, ask: Ask, times: float = 1.0) -> float:
+        return self.track.paces.of(ask.shard.account_id).late_at(ask.sent, times)
 
 
 def drive(races: Sequence[Race], inbox: Inbox, first: Sequence[Race]) -> None:

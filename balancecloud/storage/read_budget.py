@@ -7,19 +7,19 @@ who takes nothing keeps what was read ahead, and nobody else is stopped by that.
 import threading
 from typing import Final, Self
 
-# Sealed bytes. Around some of them there is as much again for a moment: an answer that is put
-# together, a part that is opened. Together that is to stay below 200 MB.
-TOTAL_BYTES: Final = 80 << 20
-DOWNLOAD_BYTES: Final = 64 << 20
+# What is read ahead is counted by its sealed bytes. Beside them each download holds parts that are
+# being opened and sent, and the threads that fetch for it: the more there are, the less is left.
+TOTAL_BYTES: Final = 48 << 20
+BESIDE_BYTES: Final = 3 << 19
 LEAST_BYTES: Final = 256 << 10
 
 
 class ReadBudget:
     """The bytes of one process. Thread-safe."""
 
-    def __init__(self, total: int = TOTAL_BYTES, each: int = DOWNLOAD_BYTES) -> None:
+    def __init__(self, total: int = TOTAL_BYTES, beside: int = BESIDE_BYTES) -> None:
         self._total = total
-        self._each = each
+        self._beside = beside
         self._lock = threading.Lock()
         self._seats = 0
         self._held = 0
@@ -48,12 +48,12 @@ class ReadBudget:
     def share(self) -> int:
         """Return how much one download may hold now."""
         with self._lock:
-            return min(self._each, self._total // max(1, self._seats))
+            return self._most() // max(1, self._seats)
 
     def take(self, length: int) -> bool:
         """Hold so many bytes more; False when that is too much."""
         with self._lock:
-            if self._held + length > self._total:
+            if self._held + length > self._most():
                 return False
             self._held += length
             return True
@@ -67,6 +67,9 @@ class ReadBudget:
         """Hold so many bytes less."""
         with self._lock:
             self._held -= length
+
+    def _most(self) -> int:
+        return max(self._total // 4, self._total - self._seats * self._beside)
 
 
 class Seat:

@@ -31,7 +31,7 @@ from balancecloud.storage.whole_packs import open_from_whole
 # The first stretch: three frames of the usual size, so that a seek fetches less than 256 KiB.
 FIRST_BYTES: Final = 192 << 10
 # Whoever begins at the first byte hardly seeks: so much is asked for at once.
-START_BYTES: Final = 16 << 20
+START_BYTES: Final = 8 << 20
 GROWTH: Final = 8  # of what is read ahead, with every stretch the reader took
 SPOOLED_BYTES: Final = 4 << 20
 # Chunks are looked up in the index so many at once.

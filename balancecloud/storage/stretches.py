@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 from typing import Final, Protocol
 
-from balancecloud.crypto.chunks import Span
+from balancecloud.crypto.chunks import Span, SpanOpener
+from balancecloud.crypto.primitives import Buffer
 from balancecloud.errors import BalanceCloudError, IntegrityError, Unavailable
 from balancecloud.storage import damage
 from balancecloud.storage.fetching import Fetch, Wanted, Wire
@@ -52,6 +53,7 @@ class FromClouds:
         self._again = again
         self._fills = fills
         self._fetch = Fetch(wire, wanted)
+        self._opener: SpanOpener | None = None
         self._whole: bytes | None = None  # the chunk's plaintext, where its frames did not open
 
     @property
@@ -90,7 +92,7 @@ class FromClouds:
             return False
         wanted.check()
         self._fetch.let_go()
-        self._wanted, self._whole = wanted, None
+        self._wanted, self._opener, self._whole = wanted, None, None
         self._fetch = Fetch(self._wire, wanted)
         return True
 
@@ -112,7 +114,7 @@ class FromClouds:
         sealed = self._fetch.sealed(span)
         if sealed is not None:
             try:
-                return self._wanted.open(span, sealed)
+                return self._unseal(span, sealed)
             except IntegrityError as problem:
                 logger.info("A run in the cache did not open (%s).", problem.cause)
         self._fetch.forget()
@@ -124,7 +126,13 @@ class FromClouds:
         sealed = self._fetch.sealed(span)
         if sealed is None:
             raise damage.too_few(self._wire.tools, self._wanted.chunk.pack)
-        return self._wanted.open(span, sealed)
+        return self._unseal(span, sealed)
+
+    def _unseal(self, span: Span, sealed: Buffer) -> bytes:
+        """Open the sealed bytes of a part; IntegrityError unless every frame of it holds."""
+        if self._opener is None:
+            self._opener = self._wanted.opener()
+        return self._opener.open(span, sealed)
 
 
 class FromSpool:

@@ -13,11 +13,15 @@ from balancecloud.clouds.provider import ObjectId
 from balancecloud.crypto.shards import Layout
 from balancecloud.storage import erasure, racing
 from balancecloud.storage.pace import (
+    FIRST_BYTES_PER_SECOND,
     FIRST_DELAY_SECONDS,
+    FULL_BYTES,
     LONGEST_PATIENCE_SECONDS,
+    MOST_FACTOR,
     SPARE_SECONDS,
     Pace,
     Paces,
+    Sent,
 )
 from balancecloud.storage.racing import Ask, Race, Row, Track
 from balancecloud.storage.stored_packs import StoredPack, StoredShard
@@ -37,12 +41,22 @@ class Course:
     clock: ManualClock = field(default_factory=ManualClock)
     paces: Paces = field(default_factory=Paces)
     asked: list[Ask] = field(default_factory=list)
+    is_held_back: bool = False
 
     def __post_init__(self) -> None:
         self.body = bytes(range(256)) + bytes(range(LENGTH - 256))
         self.pieces = erasure.encode(self.body, self.k, self.m)
         self.accounts = [uuid.uuid4() for _ in range(self.k + self.m)]
-        self.track = Track(self.clock.monotonic, self.paces, self.asked.append)
+        self.track = Track(self.clock.monotonic, self.paces, self.send)
+
+    def send(self, ask: Ask) -> None:
+        """Ask the account, at once unless the test holds that back."""
+        self.asked.append(ask)
+        if not self.is_held_back:
+            self.begin(ask)
+
+    def begin(self, ask: Ask) -> None:
+        self.paces.of(ask.shard.account_id).begin(ask.sent, self.clock.monotonic())
 
     def race(self, *needed: int) -> Race:
         layout = Layout(bytes(16), LENGTH, self.k, self.m, bytes(32))
@@ -208,7 +222,7 @@ def test_who_stalls_is_replaced_whatever_was_saved() -> None:
 def test_long_rows_go_to_the_accounts_that_are_soonest() -> None:
     course = Course()
     busy = course.paces.of(course.accounts[0])
-    busy.send(50_000_000, course.clock.monotonic())
+    busy.send(50_000_000)
     layout = Layout(bytes(16), 3 << 20, 3, 1, bytes(32))
     pack = course.race(0, 1, 2).pack
     long = StoredPack(layout, pack.user_id, 1, pack.shards)
@@ -261,6 +275,19 @@ def test_a_race_that_was_let_go_holds_nothing_and_asks_nobody() -> None:
     assert course.indexes() == [0, 1, 2]
 
 
+def test_a_race_that_is_won_holds_what_is_needed_and_nothing_beside_it() -> None:
+    course = Course()
+    race = course.race(1)
+    course.let_pass(race, 5)
+    for index in (0, 2, 3):
+        course.answer(race, index)
+    course.answer(race, 1)
+
+    assert race.pieces == {}
+    assert dict(race.columns()) == {1: course.pieces[1]}
+    assert race.answered == {0, 2, 3}
+
+
 def test_driving_ends_with_the_first_race_and_takes_what_came_for_others() -> None:
     course = Course()
     inbox: racing.Inbox = SimpleQueue()
@@ -277,30 +304,74 @@ def test_driving_ends_with_the_first_race_and_takes_what_came_for_others() -> No
 def test_a_pace_is_learned_from_short_answers_and_long_ones() -> None:
     pace, clock = Pace(), ManualClock()
     for _ in range(60):
-        sent = pace.send(1000, clock.monotonic())
+        sent = begun(pace, 1000, clock.monotonic())
         clock.advance(0.08)
         pace.answered(sent, clock.monotonic())
     for _ in range(60):
-        sent = pace.send(2_000_000, clock.monotonic())
+        sent = begun(pace, 2_000_000, clock.monotonic())
         clock.advance(0.18)
         pace.answered(sent, clock.monotonic())
 
     assert pace.expected(0, clock.monotonic())[1] == pytest.approx(0.08, rel=0.05)
     assert pace.expected(2_000_000, clock.monotonic())[1] == pytest.approx(0.18, rel=0.05)
-    sent = pace.send(2_000_000, clock.monotonic())
-    assert sent.late_at - sent.at == pytest.approx(0.18 * 1.5 + SPARE_SECONDS, rel=0.1)
+    sent = begun(pace, 2_000_000, clock.monotonic())
+    assert pace.late_at(sent) - sent.at == pytest.approx(0.18 * 1.5 + SPARE_SECONDS, rel=0.1)
 
 
-def test_what_waits_before_a_request_is_part_of_its_expected_time() -> None:
+def test_what_is_under_way_before_a_request_is_part_of_its_expected_time() -> None:
     pace, clock = Pace(), ManualClock()
-    alone = pace.send(4_000_000, clock.monotonic())
-    behind = pace.send(4_000_000, clock.monotonic())
+    alone = begun(pace, 4_000_000, clock.monotonic())
+    behind = begun(pace, 4_000_000, clock.monotonic())
 
     assert behind.expected - FIRST_DELAY_SECONDS == 2 * (alone.expected - FIRST_DELAY_SECONDS)
 
 
+def test_what_begins_beside_a_request_gives_it_more_time_but_not_without_end() -> None:
+    pace = Pace()
+    first = begun(pace, 1_000_000, 0.0)
+    alone = pace.late_at(first)
+    begun(pace, 1_000_000, 0.0)
+    beside = pace.late_at(first)
+    for _ in range(10):
+        begun(pace, FULL_BYTES, 0.0)
+
+    assert alone < beside < pace.late_at(first)
+    full = FIRST_DELAY_SECONDS + FULL_BYTES / FIRST_BYTES_PER_SECOND
+    assert pace.late_at(first) <= full * MOST_FACTOR + SPARE_SECONDS
+
+
+def test_who_waits_for_its_turn_is_not_late_while_others_are_answered() -> None:
+    course = Course(is_held_back=True)
+    first, second = course.race(1), course.race(1)
+    course.begin(first.asks[1])
+    course.let_pass(second, 0.5)
+    assert course.indexes() == [1, 1]
+
+    course.answer(first, 1)
+    course.let_pass(second, 100)
+
+    assert course.indexes() == [1, 1]
+
+
+def test_who_waits_behind_a_late_answer_is_late_with_it() -> None:
+    course = Course(is_held_back=True)
+    first, second = course.race(1), course.race(1)
+    course.begin(first.asks[1])
+
+    course.let_pass(second, LONGEST_PATIENCE_SECONDS + 1)
+
+    assert course.indexes() == [1, 1, 0, 2, 3]
+
+
+def begun(pace: Pace, length: int, now: float) -> Sent:
+    """Return a request whose turn comes at once."""
+    sent = pace.send(length)
+    pace.begin(sent, now)
+    return sent
+
+
 def test_nobody_is_waited_for_longer_than_the_longest_patience() -> None:
     pace = Pace()
-    sent = pace.send(10**9, 0.0)
+    sent = begun(pace, 10**9, 0.0)
 
-    assert sent.late_at <= LONGEST_PATIENCE_SECONDS + SPARE_SECONDS
+    assert pace.late_at(sent) <= LONGEST_PATIENCE_SECONDS + SPARE_SECONDS
