@@ -4,6 +4,8 @@ import signal
 from types import FrameType
 from typing import Any
 
+from gunicorn.http.unreader import SocketUnreader
+
 worker_class = "gthread"
 threads = 16
 worker_connections = 200  # more than threads: slow peers wait without holding one
@@ -25,6 +27,10 @@ timeout = 60
 # Recycled now and then against slow leaks; the jitter keeps processes from going together.
 max_requests = 50_000
 max_requests_jitter = 10_000
+
+# Bodies are read in steps of 256 KiB (balancecloud/web/bodies.py). What is received beyond a step
+# would be kept and copied again, and memory of a megabyte mapped anew for each receive.
+SocketUnreader.max_body_chunk = 256 << 10
 
 umask = 0o077
 control_socket_disable = True  # nobody steers us through a socket

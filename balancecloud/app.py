@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from balancecloud.clock import SYSTEM_CLOCK, Clock
 from balancecloud.config import MIB, Config
 from balancecloud.crypto.keys import MasterKeys
-from balancecloud.extensions import csrf, db, migrate
+from balancecloud.extensions import csrf, db
 from balancecloud.library.account_tokens import TokenVault
 from balancecloud.library.darkroom import Darkroom
 from balancecloud.library.gateway import Gateway
@@ -21,7 +21,6 @@ from balancecloud.library.open_accounts import OpenAccounts
 from balancecloud.library.previews import Viewer
 from balancecloud.live.doorbell import Doorbell
 from balancecloud.live.progress import ProgressStore
-from balancecloud.storage.bucket_spool import BucketSpool
 from balancecloud.storage.cache import open_cache
 from balancecloud.storage.links import Links
 from balancecloud.storage.pinging import ping_rested
@@ -109,7 +108,6 @@ def create_app(config: Config, clock: Clock = SYSTEM_CLOCK) -> Flask:
     db.init_app(app)
     with app.app_context():
         ping_rested(db.engine, clock)
-    migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)
     parts = build_parts(app, config, clock)
     context.install(app, parts)
@@ -202,5 +200,8 @@ def build_gateway(config: Config, sessions: sessionmaker[Session], clock: Clock)
 def open_spool(config: Config, clock: Clock) -> Spool:
     """Return the spool that the settings name: a bucket, or a folder of the data folder."""
     if config.spool_bucket is not None:
+        # Only then: its library takes 6 MB of each process.
+        from balancecloud.storage.bucket_spool import BucketSpool  # noqa: PLC0415
+
         return BucketSpool(config.spool_bucket, clock)
     return LocalSpool(config.spool_dir, config.spool_reserve_bytes)

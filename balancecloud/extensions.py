@@ -7,7 +7,6 @@ own (web/limits.py).
 from typing import Final
 
 from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
 
@@ -35,6 +34,5 @@ db = SQLAlchemy(
     session_options={"expire_on_commit": False},
     engine_options=ENGINE_OPTIONS,
 )
-migrate = Migrate(compare_type=True)
 login = LoginManager()
 csrf = CSRFProtect()

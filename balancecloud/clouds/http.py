@@ -241,22 +241,18 @@ class HttpClient:
         """Read the body, of an error at most 64 KiB; a longer success than asked is refused."""
         is_success = response.status < 300
         limit = request.largest_answer if is_success else ERROR_BODY_BYTES
-        pieces: list[bytes] = []
-        read = 0
-        while read <= limit:
-            deadline.patience()
-            piece = response.read1(min(SLICE_BYTES, limit + 1 - read))
-            if not piece:
-                break
-            pieces.append(piece)
-            read += len(piece)
-        if response.length and read <= limit:
+        if response.length is None:
+            body = b"".join(_pieces(response, limit + 1, deadline))
+        else:
+            # Into its place at once: pieces would be there twice when they are joined.
+            body = response.read(min(response.length, limit + 1))
+        if response.length and len(body) <= limit:
             raise http.client.IncompleteRead(b"")
         if response.length == 0:
             response.close()  # Python 3.11 leaves it open after the last byte
-        if read > limit and is_success and not request.is_cut:
+        if len(body) > limit and is_success and not request.is_cut:
             raise BadReply
-        return b"".join(pieces)[:limit]
+        return body[:limit]
 
     def _take(self, origin: Origin) -> Wire:
         with self._lock:
@@ -305,6 +301,18 @@ def _close_all(idle: dict[Origin, list[Wire]]) -> None:
         for wire in wires:
             wire.close()
     idle.clear()
+
+
+def _pieces(response: http.client.HTTPResponse, limit: int, deadline: Deadline) -> Iterator[bytes]:
+    """Yield what comes of a body whose length is not told, at most so many bytes."""
+    left = limit
+    while left > 0:
+        deadline.patience()
+        piece = response.read1(min(SLICE_BYTES, left))
+        if not piece:
+            return
+        yield piece
+        left -= len(piece)
 
 
 def _slices(parts: Sequence[Bytes], deadline: Deadline) -> Iterator[memoryview]:

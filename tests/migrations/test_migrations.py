@@ -1,7 +1,11 @@
 """Models equal migrations, and each step goes up and down."""
 
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -15,6 +19,7 @@ from balancecloud.cli import schema
 from balancecloud.extensions import db
 from balancecloud.models import usage  # noqa: F401 - its tables are to be known, too
 from balancecloud.models.head import HEAD
+from tests.house.test_settings import safe_environment
 from tests.services.databases import Databases
 
 pytestmark = pytest.mark.real
@@ -124,3 +129,28 @@ def test_audit_events_can_only_be_added(migrated: Engine) -> None:
     for change in ("UPDATE audit_events SET action = ''", "DELETE FROM audit_events"):
         with migrated.connect() as connection, pytest.raises(IntegrityError, match="append-only"):
             connection.execute(text(change))
+
+
+def test_flask_db_reaches_the_database_and_finds_nothing_to_write(
+    migrated: Engine, tmp_path: Path
+) -> None:
+    address = migrated.url.render_as_string(hide_password=False)
+    given = {**os.environ, **safe_environment(tmp_path), "DATABASE_URL": address}
+    command_line = ["-m", "flask", "--app", "balancecloud.cli.flask_db", "db", "check"]
+
+    found = subprocess.run(
+        [sys.executable, *command_line], env=given, capture_output=True, text=True, check=False
+    )
+
+    assert found.returncode == 0, found.stderr
+    assert "No new upgrade operations detected" in found.stdout + found.stderr
+
+
+def test_who_serves_or_stores_carries_neither_migrations_nor_a_bucket_along() -> None:
+    loaded = "import sys, balancecloud.app; print({'alembic', 'opendal'} & set(sys.modules))"
+
+    found = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
+
+    assert found.stdout.strip() == "set()"
