@@ -5,7 +5,7 @@ from functools import cache
 
 from sqlalchemy import BigInteger, bindparam, or_, update
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.sql.dml import ReturningUpdate, Update
 
 from balancecloud.errors import OverQuota
 from balancecloud.models.people import User
@@ -14,12 +14,18 @@ from balancecloud.models.people import User
 def reserve(session: Session, user_id: uuid.UUID, size_bytes: int) -> None:
     """Set bytes aside for an upload; OverQuota when they do not fit."""
     values = {"user": user_id, "size": size_bytes}
-    if session.connection().scalar(_reserving(), values) is None:
+    if session.connection().scalar(_reserved(), values) is None:
         raise OverQuota
 
 
 @cache
-def _reserving() -> ReturningUpdate[uuid.UUID]:
+def _reserved() -> ReturningUpdate[uuid.UUID]:
+    return reserving().returning(User.id)
+
+
+@cache
+def reserving() -> Update:
+    """Return the statement of `reserve`, of `user` and `size`; it changes no row where it fails."""
     size = bindparam("size", type_=BigInteger)
     wanted = User.used_bytes + User.reserved_bytes + size
     return (
@@ -29,7 +35,6 @@ def _reserving() -> ReturningUpdate[uuid.UUID]:
             or_(User.quota_bytes.is_(None), wanted <= User.quota_bytes),
         )
         .values(reserved_bytes=User.reserved_bytes + size)
-        .returning(User.id)
     )
 
 

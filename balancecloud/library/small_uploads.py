@@ -192,8 +192,11 @@ def _write_down(session: Session, tools: Tools, wanted: Wanted, sealed: _Sealed)
         **_upload_values(tools, sealed),
     }
     session.connection().execute(_rows(), values)
-    forming = runs.queue_forming(session, tools.config, user_id)
-    quota.reserve(session, user_id, size)
+    forming = runs.queue_forming_with(
+        session, tools.config, user_id, quota.reserving(), {"size": size}
+    )
+    if forming is None:
+        raise OverQuota
     view = _view(session, wanted, node, values)
     return Arrived(job_id, (node.id,), (forming,), view)
 

@@ -7,10 +7,13 @@ last piece of work to end shows the version.
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import timedelta
+from functools import cache
+from typing import Any, Final
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate, Update
 
 from balancecloud.config import Config
 from balancecloud.models.jobs import Work
@@ -21,8 +24,10 @@ from balancecloud.storage.work import (
     STORE_PRIORITY,
     TAIL,
     WAITS_FOR_A_PACK,
+    find_work,
     insert_runs,
     insert_work,
+    writing,
 )
 
 # Rows that wait name a run by its number, so this may never change.
@@ -102,6 +107,38 @@ def queue_forming(session: Session, config: Config, user_id: uuid.UUID) -> uuid.
     """Write down that a person's small chunks wait for a pack; the last of work to be written."""
     quiet = config.pack_quiet_seconds
     return insert_work(session, WorkKind.FORM, user_id, user_id, None, FORM_PRIORITY, quiet)
+
+
+def queue_forming_with(
+    session: Session, config: Config, user_id: uuid.UUID, further: Update, values: dict[str, Any]
+) -> uuid.UUID | None:
+    """Do the same and a further change in one statement; None where that changed nothing.
+
+    A person's small files wait for one another here until they commit, so each way saved counts.
+    """
+    forming = {
+        "work": uuid.uuid4(),
+        "kind": WorkKind.FORM,
+        "key": user_id,
+        "run": 0,
+        "user": user_id,
+        "job": None,
+        "priority": FORM_PRIORITY,
+        "due_in": timedelta(seconds=config.pack_quiet_seconds),
+    }
+    changed = session.connection().execute(_after_forming(further), forming | values).one_or_none()
+    if changed is None:
+        return None
+    return changed.formed or find_work(session, WorkKind.FORM, user_id)
+
+
+@cache
+def _after_forming(further: Update) -> ReturningUpdate[Any]:
+    formed = writing().cte("forming")
+    # It is counted so that its row is locked before that of the change.
+    is_first = select(func.count()).select_from(formed).scalar_subquery() >= 0
+    written = select(formed.c.id).scalar_subquery().label("formed")
+    return further.where(is_first).returning(written)
 
 
 def queue_again(session: Session, version: Version, lost: Collection[int]) -> None:

@@ -89,7 +89,7 @@ def insert_work(  # noqa: PLR0913, PLR0917 - each argument is a column of the ro
     What is due sooner stays so: it must not be put off again and again.
     """
     values = {
-        "id": uuid.uuid4(),
+        "work": uuid.uuid4(),
         "kind": kind,
         "key": key,
         "run": run,
@@ -98,16 +98,19 @@ def insert_work(  # noqa: PLR0913, PLR0917 - each argument is a column of the ro
         "priority": priority,
         "due_in": timedelta(seconds=due_in),
     }
-    written: uuid.UUID | None = session.connection().scalar(_writing(), values)
-    if written is not None:
-        return written
+    written: uuid.UUID | None = session.connection().scalar(writing(), values)
+    return written or find_work(session, kind, key, run)
+
+
+def find_work(session: Session, kind: WorkKind, key: uuid.UUID, run: int = 0) -> uuid.UUID:
+    """Return the id of work that is written down."""
     is_same = (Work.kind == kind, Work.key == key, Work.run == run)
     return session.scalars(select(Work.id).where(*is_same)).one()
 
 
 @cache
-def _writing() -> ReturningInsert[uuid.UUID]:
-    """Return the statement of `insert_work`, put together once: every small file asks for it."""
+def writing() -> ReturningInsert[uuid.UUID]:
+    """Return the statement of `insert_work`; it returns no row where somebody holds the work."""
     due = {
         "user_id": bindparam("user"),
         "job_id": bindparam("job"),
@@ -116,8 +119,8 @@ def _writing() -> ReturningInsert[uuid.UUID]:
         "due_at": _now() + bindparam("due_in", type_=Interval),
     }
     afresh = {"attempt": 0, "reason": None, "owner": None, "lease_until": None}
-    place: dict[str, Any] = {name: bindparam(name) for name in ("id", "kind", "key", "run")}
-    adding = insert(Work).values(**place, **due)
+    place: dict[str, Any] = {name: bindparam(name) for name in ("kind", "key", "run")}
+    adding = insert(Work).values(id=bindparam("work"), **place, **due)
     sooner = case(
         (Work.state == WorkState.DUE, func.least(Work.due_at, adding.excluded.due_at)),
         else_=adding.excluded.due_at,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from balancecloud.models.base import Base
 from balancecloud.models.jobs import Job, JobEvent, Work
 from balancecloud.models.library import Node, SpoolPart, Upload, Version
 from balancecloud.models.people import User
+from balancecloud.models.states import WorkState
 from tests.fakes.manual_clock import ManualClock
 from tests.storage.world import CHUNK, Person, make_tools
 
@@ -97,6 +98,21 @@ def test_it_is_answered_as_it_would_be_asked_for(person: Person) -> None:
         with person.tools.sessions() as session:
             asked = nodes.get_node(session, person.user_id, arrived.node_ids[0])
         assert arrived.node == asked
+
+
+def test_a_pack_that_is_being_formed_is_left_to_its_holder(person: Person) -> None:
+    first = small(person, "first")
+    held = timedelta(minutes=1) + datetime.now(UTC)
+    with person.tools.sessions.begin() as session:
+        forming = session.get_one(Work, first.work_ids[0])
+        forming.state, forming.lease_until = WorkState.LEASED, held
+
+    second = small(person, "second")
+
+    assert second.work_ids == first.work_ids
+    with person.tools.sessions() as session:
+        assert session.get_one(Work, first.work_ids[0]).state is WorkState.LEASED
+        assert session.scalar(select(User.reserved_bytes)) == 2 * len(CONTENT)
 
 
 def test_it_is_stored_and_comes_back(person: Person) -> None:
