@@ -195,7 +195,7 @@ def test_twenty_downloads_that_nobody_takes_hold_no_more_than_the_budget(
     real_frames: Shelf,
 ) -> None:
     total = 4 << 20
-    budget = ReadBudget(total=total, beside=0)
+    budget = ReadBudget(total=total, alone=total, beside=0)
     real_frames.with_links(replace(patient(), budget=budget))
     streams = [real_frames.stream() for _ in range(20)]
     firsts = [next(pieces) for pieces in streams]
@@ -266,7 +266,9 @@ def test_shards_that_were_moved_while_being_read_are_found_where_they_are_now(
     hands: Hands,
 ) -> None:
     file = shelf(Person.new(*hands, protection=0), secrets.token_bytes(3 * CHUNK), 1)
-    file.with_links(replace(patient(), budget=ReadBudget(total=1, beside=0)))  # nothing ahead
+    file.with_links(
+        replace(patient(), budget=ReadBudget(total=1, alone=1, beside=0))
+    )  # nothing ahead
     pieces = file.stream()
     first = next(pieces)
     moved_to = file.person.link()
