@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 PASS: Final = 0
 CUT: Final = -1
 STALL: Final = -2
+LITTLE: Final = 256 << 10  # what the gateway reads at once
+NOW_AND_THEN_SECONDS: Final = 2.0  # an upload's lease is over after five
 DROPS: Final = 12
 DROP_SECONDS: Final = 0.04  # two frames of a browser and a half
 HOP_BY_HOP: Final = {"connection", "keep-alive", "transfer-encoding", "content-length"}
@@ -23,9 +25,10 @@ Rule = Callable[[str, int], int]
 class Proxy(ThreadingHTTPServer):
     """Stands before `target`; `rule(method, offset)` is a status to refuse with, or one of these.
 
-    A stalled request arrives but for its last byte, which waits until `goes_on` is set: by
-    `is_stalled` the target has read of it all that no socket holds. With `drips` a page's body
-    comes in drops, each late enough that a browser has drawn what it has.
+    A stalled request arrives but for its last quarter, of which a little comes now and then until
+    `goes_on` is set: the target sees that it lives. By `is_stalled` the target has read of it all
+    that no socket holds. With `drips` a page's body comes in drops, each late enough that a browser
+    has drawn what it has.
     """
 
     daemon_threads = True
@@ -103,10 +106,12 @@ class _Request(BaseHTTPRequestHandler):
             there.close()
 
     def _halting(self, body: bytes) -> Iterator[bytes]:
-        yield body[:-1]
+        begin = len(body) * 3 // 4
+        yield body[:begin]
         self.server.is_stalled.set()
-        self.server.goes_on.wait()
-        yield body[-1:]
+        for start in range(begin, len(body), LITTLE):
+            self.server.goes_on.wait(NOW_AND_THEN_SECONDS)
+            yield body[start : start + LITTLE]
 
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         try:
