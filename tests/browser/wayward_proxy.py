@@ -25,7 +25,7 @@ Rule = Callable[[str, int], int]
 class Proxy(ThreadingHTTPServer):
     """Stands before `target`; `rule(method, offset)` is a status to refuse with, or one of these.
 
-    A stalled request arrives but for its last quarter, of which a little comes now and then until
+    A stalled request arrives but for its last half, of which a little comes now and then until
     `goes_on` is set: the target sees that it lives. By `is_stalled` the target has read of it all
     that no socket holds. With `drips` a page's body comes in drops, each late enough that a browser
     has drawn what it has.
@@ -106,7 +106,7 @@ class _Request(BaseHTTPRequestHandler):
             there.close()
 
     def _halting(self, body: bytes) -> Iterator[bytes]:
-        begin = len(body) * 3 // 4
+        begin = len(body) // 2
         yield body[:begin]
         self.server.is_stalled.set()
         for start in range(begin, len(body), LITTLE):
