@@ -144,13 +144,6 @@ def frame_span(place: Place, begin: int, end: int) -> Span:
     return Span(begin, end, start, body_length(plain, place.frame_log2), first)
 
 
-def open_span(  # noqa: PLR0913, PLR0917 - what the index knows stays apart from what a provider sent
-    place: Place, file_key: bytes, user_key: UserKey, salt: bytes, span: Span, sealed: Buffer
-) -> bytes:
-    """Open one span alone; see `SpanOpener`."""
-    return SpanOpener.of(place, file_key, user_key, salt).open(span, sealed)
-
-
 def scavenge(user_keys: Iterable[UserKey], sealed: Buffer) -> Scavenged:
     """Open a chunk of which nothing but the user's keys is known.
 

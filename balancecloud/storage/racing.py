@@ -64,7 +64,7 @@ class Race:
     row: Row
     track: Track
     asks: dict[int, Ask] = field(default_factory=dict)
-    answered: set[int] = field(default_factory=set)  # of those, the ones that were used
+    answered: set[int] = field(default_factory=set)  # those that came in time
     pieces: dict[int, bytes] = field(default_factory=dict)
     _solved: Mapping[int, Buffer] | None = None
     _is_done_with: bool = False

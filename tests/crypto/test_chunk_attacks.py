@@ -63,10 +63,12 @@ def test_c_07_each_flipped_byte_of_a_range_is_refused() -> None:
     for offset in range(len(part)):
         part[offset] ^= 255
         with refused("frame"):
-            chunks.open_span(PLACE, FILE_KEY, USER_KEY, SALT, span, part)
+            chunks.SpanOpener.of(PLACE, FILE_KEY, USER_KEY, SALT).open(span, part)
         part[offset] ^= 255
 
-    assert chunks.open_span(PLACE, FILE_KEY, USER_KEY, SALT, span, part) == PLAINTEXT[300:301]
+    assert (
+        chunks.SpanOpener.of(PLACE, FILE_KEY, USER_KEY, SALT).open(span, part) == PLAINTEXT[300:301]
+    )
 
 
 def test_c_08_each_shorter_prefix_is_refused() -> None:
@@ -90,7 +92,7 @@ def test_c_08_a_range_of_another_length_is_refused(length: int) -> None:
     span = chunks.frame_span(PLACE, 256, 512)
 
     with refused("length"):
-        chunks.open_span(PLACE, FILE_KEY, USER_KEY, SALT, span, bytes(length))
+        chunks.SpanOpener.of(PLACE, FILE_KEY, USER_KEY, SALT).open(span, bytes(length))
 
 
 @pytest.mark.parametrize(
@@ -227,7 +229,7 @@ def test_non_zero_padding_is_refused(where: Place) -> None:
         chunks.scavenge([USER_KEY], forged)
     if last.start + last.length == len(forged):
         with refused("padding"):
-            chunks.open_span(where, FILE_KEY, USER_KEY, salt, last, forged[last.start :])
+            chunks.SpanOpener.of(where, FILE_KEY, USER_KEY, salt).open(last, forged[last.start :])
 
 
 def forge_padding(where: Place) -> bytearray:

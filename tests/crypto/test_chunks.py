@@ -46,7 +46,9 @@ def test_a_range_equals_the_slice(where: Place, data: st.DataObject) -> None:
 
     span = chunks.frame_span(where, begin, end)
     part = sealed[span.start : span.start + span.length]
-    opened = chunks.open_span(where, FILE_KEY, USER_KEY, chunks.salt_of(sealed), span, part)
+    opened = chunks.SpanOpener.of(where, FILE_KEY, USER_KEY, chunks.salt_of(sealed)).open(
+        span, part
+    )
 
     assert opened == plaintext[begin:end]
     assert span.length <= end - begin + 2 * 256 + 16 * ((end - begin) // 256 + 2)
@@ -81,7 +83,7 @@ def test_a_full_chunk_of_production_size_opens_whole_and_in_part() -> None:
     part = sealed[span.start : span.start + span.length]
 
     assert (
-        chunks.open_span(where, FILE_KEY, USER_KEY, salt, span, part)
+        chunks.SpanOpener.of(where, FILE_KEY, USER_KEY, salt).open(span, part)
         == (plaintext[5_000_001:6_048_577])
     )
     assert (
@@ -106,8 +108,8 @@ def test_a_span_that_was_not_computed_for_this_place_is_refused() -> None:
     forged = chunks.Span(0, 300, 192, 544, first_frame=1)
 
     with refused("range"):
-        chunks.open_span(
-            place(600), FILE_KEY, USER_KEY, chunks.salt_of(sealed), forged, sealed[192 : 192 + 544]
+        chunks.SpanOpener.of(place(600), FILE_KEY, USER_KEY, chunks.salt_of(sealed)).open(
+            forged, sealed[192 : 192 + 544]
         )
 
 
@@ -134,7 +136,7 @@ def test_an_indexed_salt_of_another_length_is_refused(salt: bytes) -> None:
     with refused("salt"):
         chunks.open_whole(place(600), FILE_KEY, USER_KEY, salt, sealed)
     with refused("salt"):
-        chunks.open_span(place(600), FILE_KEY, USER_KEY, salt, span, bytes(span.length))
+        chunks.SpanOpener.of(place(600), FILE_KEY, USER_KEY, salt).open(span, bytes(span.length))
 
 
 @given(length=st.integers(0, 2**40))

@@ -84,7 +84,7 @@ def test_a_range_of_real_frames_is_that_of_the_vectors() -> None:
     sealed = chunks.seal(place, key, USER_KEY, content)
     span = chunks.frame_span(place, wanted["start"], wanted["end"])
     part = sealed[span.start : span.start + span.length]
-    opened = chunks.open_span(place, key, USER_KEY, chunks.salt_of(sealed), span, part)
+    opened = chunks.SpanOpener.of(place, key, USER_KEY, chunks.salt_of(sealed)).open(span, part)
 
     assert sealed[:192].hex() == entry["header"]
     assert len(sealed) == entry["sealed_len"]
