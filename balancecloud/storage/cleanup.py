@@ -10,7 +10,7 @@ from balancecloud.models.clouds import Chunk, CloudAccount, Pack, ShardRow
 from balancecloud.models.jobs import Job
 from balancecloud.models.states import AccountState, JobKind, JobState, ShardState, WorkKind
 from balancecloud.storage.hold import lock_shards
-from balancecloud.storage.work import DELETE_PRIORITY, insert_work
+from balancecloud.storage.work import DELETE_PRIORITY, NewWork, insert_work
 
 OPEN = (JobState.QUEUED, JobState.RUNNING, JobState.RETRYING)
 TIDYING = "tidy"  # the source of jobs that no person asked for
@@ -49,7 +49,9 @@ def clean_for_job(session: Session, job: Job, pack_ids: Sequence[uuid.UUID]) -> 
             .returning(ShardRow.index)
         ).all()
         job.shards_total += len(marked)
-    return insert_work(session, WorkKind.DELETE, job.id, job.user_id, job.id, DELETE_PRIORITY)
+    return insert_work(
+        session, NewWork(WorkKind.DELETE, job.id, job.user_id, job.id, DELETE_PRIORITY)
+    )
 
 
 def _forget_unlinked(session: Session, pack_ids: Sequence[uuid.UUID]) -> None:

@@ -67,9 +67,8 @@ def mark(
         marked = [shard for shard in found if _mark(session, pack, shard, state)]
         if not marked:
             return
-        work_id = work.insert_work(
-            session, WorkKind.REPAIR, pack.pack_id, pack.user_id, None, work.REPAIR_PRIORITY
-        )
+        new = work.NewWork(WorkKind.REPAIR, pack.pack_id, pack.user_id, None, work.REPAIR_PRIORITY)
+        work_id = work.insert_work(session, new)
     ring(work_id)
 
 

@@ -7,7 +7,6 @@ last piece of work to end shows the version.
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from balancecloud.storage.work import (
     STORE_PRIORITY,
     TAIL,
     WAITS_FOR_A_PACK,
+    NewWork,
     find_work,
     insert_runs,
     insert_work,
@@ -105,31 +105,27 @@ def queue(session: Session, config: Config, versions: Sequence[Version]) -> list
 
 def queue_forming(session: Session, config: Config, user_id: uuid.UUID) -> uuid.UUID:
     """Write down that a person's small chunks wait for a pack; the last of work to be written."""
-    quiet = config.pack_quiet_seconds
-    return insert_work(session, WorkKind.FORM, user_id, user_id, None, FORM_PRIORITY, quiet)
+    return insert_work(session, _forming(config, user_id))
 
 
 def queue_forming_with(
     session: Session, config: Config, user_id: uuid.UUID, further: Update, values: dict[str, Any]
 ) -> uuid.UUID | None:
-    """Do the same and a further change in one statement; None where that changed nothing.
+    """Do what `queue_forming` does and then a further change, in one statement.
 
+    None where that changed no row: the caller is to roll back, as the work is written down then.
     A person's small files wait for one another here until they commit, so each way saved counts.
     """
-    forming = {
-        "work": uuid.uuid4(),
-        "kind": WorkKind.FORM,
-        "key": user_id,
-        "run": 0,
-        "user": user_id,
-        "job": None,
-        "priority": FORM_PRIORITY,
-        "due_in": timedelta(seconds=config.pack_quiet_seconds),
-    }
-    changed = session.connection().execute(_after_forming(further), forming | values).one_or_none()
+    given = _forming(config, user_id).values() | values
+    changed = session.connection().execute(_after_forming(further), given).one_or_none()
     if changed is None:
         return None
     return changed.formed or find_work(session, WorkKind.FORM, user_id)
+
+
+def _forming(config: Config, user_id: uuid.UUID) -> NewWork:
+    quiet = config.pack_quiet_seconds
+    return NewWork(WorkKind.FORM, user_id, user_id, None, FORM_PRIORITY, quiet)
 
 
 @cache
@@ -156,7 +152,7 @@ def queue_again(session: Session, version: Version, lost: Collection[int]) -> No
     )
     if TAIL in wanted:
         user_id = version.user_id
-        insert_work(session, WorkKind.FORM, user_id, user_id, None, FORM_PRIORITY)
+        insert_work(session, NewWork(WorkKind.FORM, user_id, user_id, None, FORM_PRIORITY))
 
 
 def indexes(session: Session, version: Version, run: int) -> range:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from balancecloud.models.jobs import Work
 from balancecloud.models.states import WorkKind, WorkState
-from balancecloud.storage.work import FORM_PRIORITY, TAIL, insert_work
+from balancecloud.storage.work import FORM_PRIORITY, TAIL, NewWork, insert_work
 
 
 def wake(session: Session, user_id: uuid.UUID) -> list[uuid.UUID]:
@@ -65,7 +65,7 @@ def _with_forming(session: Session, rows: Sequence[Any]) -> list[uuid.UUID]:
     """Have packs formed of the small chunks among these; return all there is to ring for."""
     waiting = {row.user_id for row in rows if row.run == TAIL}
     forming = [
-        insert_work(session, WorkKind.FORM, user_id, user_id, None, FORM_PRIORITY)
+        insert_work(session, NewWork(WorkKind.FORM, user_id, user_id, None, FORM_PRIORITY))
         for user_id in sorted(waiting)
     ]
     return [row.id for row in rows] + forming

@@ -74,32 +74,39 @@ class Claim:
     since: datetime | None = field(default=None, compare=False)
 
 
-def insert_work(  # noqa: PLR0913, PLR0917 - each argument is a column of the row
-    session: Session,
-    kind: WorkKind,
-    key: uuid.UUID,
-    user_id: uuid.UUID,
-    job_id: uuid.UUID | None,
-    priority: int,
-    due_in: float = 0,
-    run: int = 0,
-) -> uuid.UUID:
+@dataclass(frozen=True, slots=True)
+class NewWork:
+    """Work to be written down, due in so many seconds."""
+
+    kind: WorkKind
+    key: uuid.UUID
+    user_id: uuid.UUID
+    job_id: uuid.UUID | None
+    priority: int
+    due_in: float = 0
+    run: int = 0
+
+    def values(self) -> dict[str, Any]:
+        """Return the values of `writing`."""
+        return {
+            "work": uuid.uuid4(),
+            "kind": self.kind,
+            "key": self.key,
+            "run": self.run,
+            "user": self.user_id,
+            "job": self.job_id,
+            "priority": self.priority,
+            "due_in": timedelta(seconds=self.due_in),
+        }
+
+
+def insert_work(session: Session, new: NewWork) -> uuid.UUID:
     """Write down work to be done; what is there already becomes due afresh, unless it is leased.
 
     What is due sooner stays so: it must not be put off again and again.
     """
-    values = {
-        "work": uuid.uuid4(),
-        "kind": kind,
-        "key": key,
-        "run": run,
-        "user": user_id,
-        "job": job_id,
-        "priority": priority,
-        "due_in": timedelta(seconds=due_in),
-    }
-    written: uuid.UUID | None = session.connection().scalar(writing(), values)
-    return written or find_work(session, kind, key, run)
+    written: uuid.UUID | None = session.connection().scalar(writing(), new.values())
+    return written or find_work(session, new.kind, new.key, new.run)
 
 
 def find_work(session: Session, kind: WorkKind, key: uuid.UUID, run: int = 0) -> uuid.UUID:

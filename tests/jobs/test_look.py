@@ -109,7 +109,8 @@ def test_storing_comes_before_deleting_whatever_came_first(bench: Bench, person:
 
     with bench.tools.sessions.begin() as session:
         work.insert_work(
-            session, WorkKind.DELETE, uuid.uuid4(), person.user_id, None, work.DELETE_PRIORITY
+            session,
+            work.NewWork(WorkKind.DELETE, uuid.uuid4(), person.user_id, None, work.DELETE_PRIORITY),
         )
     person.upload(b"one", b"two")
 

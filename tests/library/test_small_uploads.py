@@ -214,6 +214,27 @@ def test_twenty_of_one_name_at_once_become_twenty_versions(person: Person) -> No
         assert sorted(session.scalars(select(Version.number))) == list(range(1, 21))
 
 
+def test_of_twenty_at_once_as_many_are_taken_as_the_quota_has_room_for(person: Person) -> None:
+    room = 7 * len(CONTENT) + len(CONTENT) // 2
+    with person.tools.sessions.begin() as session:
+        session.get_one(User, person.user_id).quota_bytes = room
+
+    def is_taken(number: int) -> bool:
+        try:
+            small(person, str(number))
+        except OverQuota:
+            return False
+        return True
+
+    with ThreadPoolExecutor(10) as pool:
+        taken = list(pool.map(is_taken, range(20)))
+
+    assert taken.count(True) == 7
+    with person.tools.sessions() as session:
+        assert session.scalar(select(User.reserved_bytes)) == 7 * len(CONTENT)
+        assert session.scalar(select(func.count()).select_from(Node)) == 7
+
+
 # --- the spool's bytes come before their row ---------------------------------------------------
 
 

@@ -280,9 +280,8 @@ def test_f_11_a_job_rung_ten_times_is_done_once(person: Person) -> None:
     for _ in range(10):
         assert person.work() == []
         with person.tools.sessions.begin() as session:
-            work.insert_work(
-                session, WorkKind.STORE, version.id, person.user_id, arrived.job_id, 10
-            )
+            new = work.NewWork(WorkKind.STORE, version.id, person.user_id, arrived.job_id, 10)
+            work.insert_work(session, new)
 
     assert person.work() == []
     assert_stored_once(person, arrived, content)

@@ -263,7 +263,8 @@ def test_mending_and_removing_see_an_account_that_returns_too(hands: Hands, kind
     rest(person, 0, 600, "silent")
     with person.tools.sessions.begin() as session:
         key = uuid.uuid4()
-        work.insert_work(session, kind, key, person.user_id, None, work.REPAIR_PRIORITY)
+        new = work.NewWork(kind, key, person.user_id, None, work.REPAIR_PRIORITY)
+        work.insert_work(session, new)
     claim = person.claim()
     note(person, health.note_success)
 

@@ -45,9 +45,8 @@ def add(
 ) -> uuid.UUID:
     priority = work.STORE_PRIORITY if kind is WorkKind.STORE else work.DELETE_PRIORITY
     with sessions.begin() as session:
-        return work.insert_work(
-            session, kind, key or uuid.uuid4(), user_id, job_id, priority, due_in
-        )
+        new = work.NewWork(kind, key or uuid.uuid4(), user_id, job_id, priority, due_in)
+        return work.insert_work(session, new)
 
 
 def add_job(sessions: Sessions, user_id: uuid.UUID) -> uuid.UUID:

@@ -27,7 +27,7 @@ from balancecloud.models.clouds import CloudAccount, LinkAttempt
 from balancecloud.models.library import Version
 from balancecloud.models.people import AuditEvent
 from balancecloud.models.states import AccountState, VersionState, WorkKind
-from balancecloud.storage.work import FORM_PRIORITY, insert_work
+from balancecloud.storage.work import FORM_PRIORITY, NewWork, insert_work
 from tests.library.accounts.world import (
     Sim,
     access_token,
@@ -381,7 +381,7 @@ def test_an_account_without_room_is_not_linked(gateway: Gateway, person: Linker,
 def test_an_upload_may_end_while_an_account_is_linked(gateway: Gateway, person: Linker) -> None:
     def have_a_pack_formed(session: Session) -> None:
         me = person.user_id
-        insert_work(session, WorkKind.FORM, me, me, None, FORM_PRIORITY, due_in=60)
+        insert_work(session, NewWork(WorkKind.FORM, me, me, None, FORM_PRIORITY, due_in=60))
 
     with gateway.sessions.begin() as session:
         have_a_pack_formed(session)
