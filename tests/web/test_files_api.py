@@ -147,5 +147,5 @@ def test_a_small_file_costs_few_statements(app: Flask, owner: Program) -> None:
 
     upload(owner, "small.txt")
 
-    # Who is it; the name, the person's key, all rows, the work of forming packs, the quota.
-    assert len(asked) == 6, asked
+    # Who is it; the name, the person's key, all rows, the work of forming packs with the quota.
+    assert len(asked) == 5, asked
